@@ -1,0 +1,55 @@
+/**
+ * Words about models that several floors share: tensors, the serving plan of one version, its states.
+ * A shape is outermost dimension first; -1 is a dimension that varies per request.
+ */
+import type { DataType } from './data-types.js';
+
+export interface TensorInfo {
+  readonly name: string;
+  readonly datatype: DataType;
+  readonly shape: readonly number[];
+}
+
+/** What the model file itself says: shapes include the batch dimension where there is one. */
+export interface ModelSignature {
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+}
+
+/** One tensor as a request sees it: `dims` without the batch dimension; `modelDims` is what ONNX Runtime gets. */
+export interface TensorPlan {
+  readonly name: string;
+  readonly datatype: DataType;
+  readonly dims: readonly number[];
+  readonly modelDims: readonly number[];
+}
+
+export type Execution = 'auto' | 'inline' | 'worker';
+
+/** Everything the engine needs to serve an opened model; made from the completed ModelConfig. */
+export interface ServePlan {
+  readonly modelName: string;
+  readonly versionName: string;
+  /** 0: the model has no batch dimension, every request runs alone. */
+  readonly maxBatchRows: number;
+  readonly inputs: readonly TensorPlan[];
+  readonly outputs: readonly TensorPlan[];
+  readonly isBatching: boolean;
+  readonly maxQueueDelayUs: number;
+  readonly preferredBatchRows: readonly number[];
+  /** Runs of this version that may happen at the same time. */
+  readonly instanceCount: number;
+  readonly execution: Execution;
+}
+
+/** What warm-up found out. */
+export interface StartReport {
+  readonly execution: 'inline' | 'worker';
+  /** Rows that a batch is filled to: the knee of the cost table, at most `maxBatchRows`. */
+  readonly batchLimitRows: number;
+  readonly warmupMs: number;
+  /** Measured run time: pairs of [rows, microseconds]. */
+  readonly costUs: ReadonlyArray<readonly [number, number]>;
+}
+
+export type VersionState = 'LOADING' | 'WARMING' | 'VERIFYING' | 'READY' | 'DRAINING' | 'UNLOADED' | 'REJECTED';

@@ -1,0 +1,80 @@
+/**
+ * What the rest of the server sees of the addon: open, start, submit, deliver, close. Lives on one event loop.
+ * Bytes given to `submit` are copied before it returns; bytes handed to `delivered` are valid during that call only.
+ */
+import type { ModelSignature, ServePlan, StartReport } from '../core/model.js';
+
+/** Number of an opened model version inside the addon. */
+export type ModelHandle = number;
+
+export interface EngineInfo {
+  readonly interfaceNumber: number;
+  readonly onnxruntimePath: string;
+  readonly onnxruntimeVersion: string;
+  readonly providers: readonly string[];
+  readonly workers: number;
+  readonly hasCuda: boolean;
+}
+
+export interface OpenOptions {
+  /** The `.onnx` file. */
+  readonly path: string;
+  /** External data must lie inside this directory. */
+  readonly directory: string;
+  readonly intraOpThreads?: number;
+  readonly interOpThreads?: number;
+  /** Execution providers in order of preference, e.g. `cuda`; the CPU always comes last. */
+  readonly providers?: readonly string[];
+}
+
+export interface OpenedModel extends ModelSignature {
+  readonly handle: ModelHandle;
+}
+
+/** The side of a request that takes its one answer. */
+export interface ReplySink {
+  /**
+   * Called exactly once, on the loop. `status` 0: `bytes` is a V2 response body and `headLength` the length of its JSON
+   * part when binary tensors follow (0 = all JSON). Otherwise `status` is an error number and `bytes` its UTF-8 message.
+   * `bytes` must be used or copied before returning.
+   */
+  delivered(status: number, bytes: Uint8Array, headLength: number): void;
+}
+
+export interface VersionStats {
+  readonly requests: number;
+  readonly rows: number;
+  readonly runs: number;
+  readonly failures: number;
+  readonly cancelled: number;
+  readonly queueUs: number;
+  readonly runUs: number;
+  /** Requests accepted and not yet answered. */
+  readonly inFlight: number;
+}
+
+/**
+ * `submit*` answer a ticket (>= 0) when the request was accepted: the sink will be called exactly once, never before
+ * submit has returned. A negative result is minus an error number: the sink is not called, `lastErrorText` has the message.
+ */
+export interface Engine {
+  info(): EngineInfo;
+  open(options: OpenOptions): Promise<OpenedModel>;
+  start(handle: ModelHandle, plan: ServePlan): Promise<StartReport>;
+  /** Waits for accepted requests, then frees the session. */
+  close(handle: ModelHandle): Promise<void>;
+  /** `headLength`: value of Inference-Header-Content-Length, or -1 when the header is absent (the body is all JSON). */
+  submit(handle: ModelHandle, headLength: number, body: ArrayBuffer, sink: ReplySink): number;
+  /** The same for a body that was collected with `bodyOpen`/`bodyAppend`; the body belongs to the engine from here on. */
+  submitBody(handle: ModelHandle, headLength: number, bodyId: number, sink: ReplySink): number;
+  lastErrorText(): string;
+  /** The sink still gets its one call (CANCELLED, or the answer if it was already running). */
+  cancel(ticket: number): void;
+  /** Starts collecting a body; `expectedBytes` is the Content-Length or 0 when unknown. */
+  bodyOpen(expectedBytes: number): number;
+  bodyAppend(bodyId: number, chunk: ArrayBuffer): void;
+  bodyDrop(bodyId: number): void;
+  stats(handle: ModelHandle): VersionStats;
+  /** Refuses new requests, answers what waits with DRAINING, joins threads. */
+  shutdown(): Promise<void>;
+}
