@@ -1,0 +1,40 @@
+/**
+ * One request and its one reply as the floors above and below the spine see them, whatever library owns the socket.
+ * Lives on the event loop. Bytes in a chunk or a reply are borrowed: they are good during the call that passes them.
+ */
+
+/** One reply. Header names are lower case. `body` is used before `send` returns. */
+export interface Reply {
+  readonly status: number;
+  readonly contentType: string;
+  /** Value of inference-header-content-length; 0 leaves the header out. */
+  readonly headLength: number;
+  readonly body: string | Uint8Array;
+  readonly headers?: ReadonlyArray<readonly [string, string]>;
+  /** Closes the connection once the reply is written: the rest of the request is not worth reading. */
+  readonly closesConnection?: boolean;
+}
+
+/** Valid during `RequestHandler` only. `header` takes a lower-case name and answers '' when absent. */
+export interface RequestHead {
+  readonly method: string;
+  /** Raw path without the query string, not percent-decoded. */
+  readonly path: string;
+  header(name: string): string;
+}
+
+/** The reply side of one request. After `isClosed` every `send` is ignored. */
+export interface Responder {
+  readonly isClosed: boolean;
+  send(reply: Reply): void;
+}
+
+/** Receives the body. `chunk` is valid during the call only. Exactly one of `isLast` or `aborted` ends it. */
+export interface BodySink {
+  chunk(chunk: ArrayBuffer, isLast: boolean): void;
+  /** The client went away, before or after the whole body came and before the reply was sent. */
+  aborted(): void;
+}
+
+/** Either replies at once and answers null, or answers the sink for the body. */
+export type RequestHandler = (head: RequestHead, responder: Responder) => BodySink | null;

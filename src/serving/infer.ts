@@ -1,0 +1,144 @@
+/**
+ * The spine of an infer request, from its head to the point where its body begins: target, admission, limits. The
+ * exchange goes on from there: receive body, submit, deliver, reply. Lives on the loop; the hot path makes one object
+ * per request, no promise, no closure and no string.
+ */
+import type { ErrorName } from '../core/errors.js';
+import type { BodySink, RequestHead, Responder } from '../core/exchange.js';
+import type { Snapshot, VersionEntry } from '../core/snapshot.js';
+import type { Engine } from '../engine/engine.js';
+import { route } from '../routing/router.js';
+import type { Admission } from './admission.js';
+import { INT32_MAX, parseDecimal } from './decimal.js';
+import { InferExchange } from './infer-exchange.js';
+import { errorReply, DROP_LIMIT_BYTES, RefusalSink } from './replies.js';
+
+export interface SnapshotSource {
+  readonly snapshot: Snapshot;
+}
+
+/** What an infer path asks for, with the answer of routing kept as long as the snapshot is the same. */
+export class InferRoute {
+  private seen: Snapshot | undefined;
+  private target: VersionEntry | undefined;
+
+  constructor(
+    readonly modelName: string,
+    readonly version: string | undefined,
+  ) {}
+
+  /** The target, or undefined where `route` has an error to tell. */
+  targetIn(snapshot: Snapshot): VersionEntry | undefined {
+    if (this.seen !== snapshot) {
+      this.seen = snapshot;
+      this.target = route(snapshot, this.modelName, this.version).target;
+    }
+    return this.target;
+  }
+}
+
+export class Infer {
+  constructor(
+    private readonly engine: Engine,
+    private readonly models: SnapshotSource,
+    private readonly admission: Admission,
+  ) {}
+
+  /** Whether a path is worth remembering: junk names must not push real ones out of a cache. */
+  hasTarget(inferRoute: InferRoute): boolean {
+    return inferRoute.targetIn(this.models.snapshot) !== undefined;
+  }
+
+  begin(inferRoute: InferRoute, head: RequestHead, responder: Responder): BodySink | null {
+    const admission = this.admission;
+    if (admission.isDraining)
+      return refuse(responder, 'DRAINING', 'The server is stopping; send the request elsewhere');
+
+    const target = inferRoute.targetIn(this.models.snapshot);
+    if (target === undefined) return this.refuseRoute(inferRoute, responder);
+
+    const encoding = head.header('content-encoding');
+    if (encoding !== '' && encoding !== 'identity') {
+      return refuse(
+        responder,
+        'UNSUPPORTED_ENCODING',
+        `Expected no content-encoding, got ${quote(encoding)}`,
+      );
+    }
+
+    const headLengthText = head.header('inference-header-content-length');
+    const headLength = headLengthText === '' ? -1 : parseDecimal(headLengthText, INT32_MAX);
+    if (headLength < 0 && headLengthText !== '') {
+      return refuse(
+        responder,
+        'BAD_REQUEST',
+        `Expected a decimal number up to ${INT32_MAX} for Inference-Header-Content-Length, got ${quote(headLengthText)}`,
+      );
+    }
+
+    const limits = admission.limits;
+    const limitBytes = headLengthText === '' ? limits.jsonBodyBytes : limits.binaryBodyBytes;
+    const contentLengthText = head.header('content-length');
+    const contentLength =
+      contentLengthText === '' ? 0 : parseDecimal(contentLengthText, Number.MAX_SAFE_INTEGER);
+    if (contentLength < 0) {
+      return refuse(
+        responder,
+        'BAD_REQUEST',
+        `Expected a decimal number for Content-Length, got ${quote(contentLengthText)}`,
+      );
+    }
+    if (contentLength > limitBytes || headLength > limits.jsonBodyBytes) {
+      sendTooLarge(responder, contentLength, limitBytes, headLength, limits.jsonBodyBytes);
+      return null;
+    }
+    if (!admission.hasRoomFor(contentLength)) {
+      return refuse(
+        responder,
+        'QUEUE_FULL',
+        'The bodies of the requests inside are at the limit of their memory; try again',
+      );
+    }
+    admission.enter(contentLength);
+    return new InferExchange(
+      this.engine,
+      admission,
+      responder,
+      target.handle,
+      headLength,
+      contentLength,
+      limitBytes,
+    );
+  }
+
+  private refuseRoute(inferRoute: InferRoute, responder: Responder): BodySink {
+    const answer = route(this.models.snapshot, inferRoute.modelName, inferRoute.version);
+    if (answer.target !== undefined)
+      throw new Error('routing answered twice and differently for one snapshot');
+    return refuse(responder, answer.error, answer.message);
+  }
+}
+
+function refuse(responder: Responder, code: ErrorName, message: string): BodySink {
+  return new RefusalSink(responder, errorReply(code, message));
+}
+
+/** At once, so that a client which waits for a go-ahead never sends the body; a modest rest is read and dropped. */
+function sendTooLarge(
+  responder: Responder,
+  contentLength: number,
+  limitBytes: number,
+  headLength: number,
+  jsonLimitBytes: number,
+): void {
+  const message =
+    contentLength > limitBytes
+      ? `Expected a body of at most ${limitBytes} bytes, got ${contentLength}`
+      : `Expected a JSON part of at most ${jsonLimitBytes} bytes, got ${headLength}`;
+  responder.send(errorReply('TOO_LARGE', message, undefined, contentLength > DROP_LIMIT_BYTES));
+}
+
+/** Header text as an error message may show it. */
+function quote(text: string): string {
+  return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}...` : text);
+}

@@ -1,0 +1,171 @@
+/**
+ * HTTP over node:http, for machines where no uWebSockets.js binary fits. Behaves as the other transport does; slower,
+ * because chunks and replies are copied. Lives on one event loop.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Server as NetServer, type AddressInfo } from 'node:net';
+import type { BodySink, Reply, RequestHandler, RequestHead, Responder } from '../core/exchange.js';
+import { errorReply } from '../serving/replies.js';
+import type { Listening, Transport } from './transport.js';
+
+const MAX_HEAD_BYTES = 16_384;
+const KEEP_ALIVE_MS = 60_000;
+
+class NodeHead implements RequestHead {
+  readonly method: string;
+  readonly path: string;
+
+  constructor(private readonly request: IncomingMessage) {
+    this.method = request.method ?? '';
+    const url = request.url ?? '';
+    const queryAt = url.indexOf('?');
+    this.path = queryAt < 0 ? url : url.slice(0, queryAt);
+  }
+
+  header(name: string): string {
+    const value = this.request.headers[name];
+    return typeof value === 'string' ? value : (value?.join(', ') ?? '');
+  }
+}
+
+class NodeExchange implements Responder {
+  isClosed = false;
+  private sink: BodySink | null = null;
+  private missingBytes: number;
+
+  constructor(
+    private readonly request: IncomingMessage,
+    private readonly response: ServerResponse,
+    private readonly reportFault: (error: unknown) => void,
+  ) {
+    this.missingBytes = Number(request.headers['content-length'] ?? -1);
+  }
+
+  send(reply: Reply): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    // The socket may write later, and the bytes are ours only now.
+    const body = Buffer.from(reply.body as string);
+    const headers: Record<string, string | number> = {
+      'content-type': reply.contentType,
+      'content-length': body.byteLength,
+    };
+    if (reply.headLength > 0) headers['inference-header-content-length'] = reply.headLength;
+    for (const [name, value] of reply.headers ?? []) headers[name] = value;
+    if (reply.closesConnection === true) headers['connection'] = 'close';
+    this.response.writeHead(reply.status, headers);
+    this.response.end(body);
+    // Without a reader the rest of the body would stand in the way of the next request.
+    this.request.resume();
+  }
+
+  receive(sink: BodySink): void {
+    this.sink = sink;
+    const { request } = this;
+    request.on('data', (chunk: Buffer) => {
+      this.missingBytes -= chunk.byteLength;
+      this.pass(exactBytes(chunk), this.missingBytes === 0);
+    });
+    request.on('end', () => {
+      if (this.missingBytes !== 0 || this.isWithoutBody()) this.pass(new ArrayBuffer(0), true);
+    });
+  }
+
+  abort(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.sink?.aborted();
+  }
+
+  fail(error: unknown): void {
+    this.reportFault(error);
+    this.send(errorReply('INTERNAL', 'The server failed to handle this request'));
+  }
+
+  private isWithoutBody(): boolean {
+    return this.request.headers['content-length'] === '0';
+  }
+
+  private pass(chunk: ArrayBuffer, isLast: boolean): void {
+    if (this.isClosed || this.sink === null) return;
+    try {
+      this.sink.chunk(chunk, isLast);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+}
+
+/** A Buffer may be a piece of a larger block; a sink gets the piece alone. */
+function exactBytes(chunk: Buffer): ArrayBuffer {
+  const { buffer, byteOffset, byteLength } = chunk;
+  if (byteOffset === 0 && byteLength === buffer.byteLength) return buffer as ArrayBuffer;
+  return buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
+}
+
+export class NodeTransport implements Transport {
+  readonly name = 'node:http';
+
+  constructor(
+    /** Told about what a handler threw; the client gets a 500. */
+    private readonly reportFault: (error: unknown) => void,
+  ) {}
+
+  listen(host: string, port: number, handler: RequestHandler): Promise<Listening> {
+    const server = createServer({
+      maxHeaderSize: MAX_HEAD_BYTES,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      noDelay: true,
+    });
+    server.on('request', (request, response) => {
+      this.serve(request, response, handler, false);
+    });
+    server.on('checkContinue', (request, response) => {
+      this.serve(request, response, handler, true);
+    });
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, host, () => {
+        server.off('error', reject);
+        resolve({
+          port: (server.address() as AddressInfo).port,
+          // The http server's own close would also end idle connections, which may still ask and be told to go away.
+          stopListening: () => {
+            NetServer.prototype.close.call(server);
+          },
+          close: () => {
+            closeAll(server);
+          },
+        });
+      });
+    });
+  }
+
+  private serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    handler: RequestHandler,
+    waitsForGoAhead: boolean,
+  ): void {
+    const exchange = new NodeExchange(request, response, this.reportFault);
+    response.on('close', () => {
+      exchange.abort();
+    });
+    // A broken connection also ends the response, which is where it is dealt with.
+    request.on('error', () => undefined);
+    try {
+      const sink = handler(new NodeHead(request), exchange);
+      if (exchange.isClosed) return;
+      if (sink === null) throw new Error('a handler neither replied nor took the body');
+      if (waitsForGoAhead) response.writeContinue();
+      exchange.receive(sink);
+    } catch (error) {
+      exchange.fail(error);
+    }
+  }
+}
+
+function closeAll(server: Server): void {
+  server.close();
+  server.closeAllConnections();
+}

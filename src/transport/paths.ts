@@ -1,0 +1,75 @@
+/**
+ * V2 paths to routes: splits the raw path, decodes each segment once, and says what it names and which method it takes.
+ * Pure. A decoded segment never holds '/', '..' or control characters, so that no later reader has to think of them.
+ */
+interface ModelPath {
+  readonly modelName: string;
+  readonly version: string | undefined;
+}
+
+export type InferPath = { readonly kind: 'infer' } & ModelPath;
+
+export type ReadPath =
+  | { readonly kind: 'server' | 'live' | 'ready' | 'models' }
+  | ({ readonly kind: 'model' | 'model-ready' } & ModelPath);
+
+export type PathRoute = InferPath | ReadPath;
+
+const FIXED: ReadonlyMap<string, PathRoute> = new Map<string, PathRoute>([
+  ['/v2', { kind: 'server' }],
+  ['/v2/', { kind: 'server' }],
+  ['/v2/health/live', { kind: 'live' }],
+  ['/v2/health/ready', { kind: 'ready' }],
+  ['/v2/models', { kind: 'models' }],
+]);
+
+const MODELS_PREFIX = '/v2/models/';
+
+const KIND_BY_VERB: ReadonlyMap<string, 'model-ready' | 'infer'> = new Map([
+  ['ready', 'model-ready'],
+  ['infer', 'infer'],
+]);
+
+/** One decoded segment, or undefined where it is not fit for a name. */
+function decodeSegment(segment: string): string | undefined {
+  let text = segment;
+  if (segment.includes('%')) {
+    try {
+      text = decodeURIComponent(segment);
+    } catch {
+      return undefined;
+    }
+  }
+  // eslint-disable-next-line no-control-regex
+  if (text === '' || text === '.' || text === '..' || /[/\\\u0000-\u001f\u007f]/.test(text)) return undefined;
+  return text;
+}
+
+/** Versions are compared as numbers: `01` is `1`. */
+function versionOf(segment: string): string | undefined {
+  const text = decodeSegment(segment);
+  if (text === undefined) return undefined;
+  return /^[0-9]+$/.test(text) ? text.replace(/^0+(?=[0-9])/, '') : text;
+}
+
+/** undefined: no such path. */
+export function parsePath(path: string): PathRoute | undefined {
+  const fixed = FIXED.get(path);
+  if (fixed !== undefined) return fixed;
+  if (!path.startsWith(MODELS_PREFIX)) return undefined;
+
+  const segments = path.slice(MODELS_PREFIX.length).split('/');
+  const modelName = decodeSegment(segments[0] ?? '');
+  if (modelName === undefined) return undefined;
+  let next = 1;
+  let version: string | undefined;
+  if (segments[1] === 'versions') {
+    version = versionOf(segments[2] ?? '');
+    if (version === undefined) return undefined;
+    next = 3;
+  }
+  if (segments.length === next) return { kind: 'model', modelName, version };
+  const kind = KIND_BY_VERB.get(segments[next] ?? '');
+  if (kind === undefined || segments.length !== next + 1) return undefined;
+  return kind === 'infer' ? { kind, modelName, version } : { kind, modelName, version };
+}

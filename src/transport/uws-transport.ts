@@ -1,0 +1,188 @@
+/**
+ * HTTP over uWebSockets.js. Its rules, each of which ends the process or throws when broken: an abort handler is there
+ * before anything else happens; `res` is never touched after an abort or an end; writes are corked; chunks die on return.
+ * Lives on one event loop. The library owns sockets and chunks, an exchange lives as long as one request.
+ */
+import { STATUS_CODES } from 'node:http';
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { BodySink, Reply, RequestHandler, RequestHead, Responder } from '../core/exchange.js';
+import { errorReply } from '../serving/replies.js';
+import type { Listening, Transport } from './transport.js';
+
+/** What is used of the library; its own types leave out the options of `listen` and differ from package to package. */
+export interface Uws {
+  App(): {
+    any(pattern: string, handler: (response: HttpResponse, request: HttpRequest) => void): void;
+    listen(
+      host: string,
+      port: number,
+      options: number,
+      listened: (listenSocket: ListenSocket | false) => void,
+    ): void;
+    close(): void;
+  };
+  readonly LIBUS_LISTEN_EXCLUSIVE_PORT: number;
+  us_socket_local_port(listenSocket: ListenSocket): number;
+  us_listen_socket_close(listenSocket: ListenSocket): void;
+}
+
+type ListenSocket = object;
+
+/** Bytes of a request's head; the library's own 4 KiB is less than one long token. */
+const MAX_HEAD_BYTES = 16_384;
+
+const STATUS_LINES = new Map(
+  Object.entries(STATUS_CODES).map(([status, text]) => [Number(status), `${status} ${text}`]),
+);
+
+/** The package comes in three shapes: ES module, CommonJS, and a mix of both. */
+export async function loadUws(): Promise<Uws> {
+  process.env['UWS_HTTP_MAX_HEADERS_SIZE'] ??= String(MAX_HEAD_BYTES);
+  const module: unknown = await import('uWebSockets.js');
+  return 'App' in (module as object) ? (module as Uws) : (module as { readonly default: Uws }).default;
+}
+
+/** One object for all requests: it is valid during the handler only, and handlers do not nest. */
+class UwsHead implements RequestHead {
+  method = '';
+  path = '';
+  private request: HttpRequest | undefined;
+
+  hold(request: HttpRequest): void {
+    this.request = request;
+    this.method = request.getCaseSensitiveMethod();
+    this.path = request.getUrl();
+  }
+
+  release(): void {
+    this.request = undefined;
+  }
+
+  header(name: string): string {
+    return this.request === undefined ? '' : this.request.getHeader(name);
+  }
+}
+
+class UwsExchange implements Responder {
+  isClosed = false;
+  sink: BodySink | null = null;
+
+  constructor(
+    readonly response: HttpResponse,
+    readonly isHeadRequest: boolean,
+  ) {}
+
+  send(reply: Reply): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    corkedExchange = this;
+    corkedReply = reply;
+    this.response.cork(writeCorked);
+  }
+
+  chunk(chunk: ArrayBuffer, isLast: boolean): void {
+    if (!this.isClosed && this.sink !== null) this.sink.chunk(chunk, isLast);
+  }
+
+  abort(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    if (this.sink !== null) this.sink.aborted();
+  }
+}
+
+// `cork` calls back at once, so one function with two variables does what a closure per reply would.
+let corkedExchange: UwsExchange;
+let corkedReply: Reply;
+
+function writeCorked(): void {
+  const { response, isHeadRequest } = corkedExchange;
+  const { status, contentType, headLength, body, headers, closesConnection } = corkedReply;
+  if (status !== 200) response.writeStatus(STATUS_LINES.get(status) ?? String(status));
+  response.writeHeader('content-type', contentType);
+  if (headLength > 0) response.writeHeader('inference-header-content-length', String(headLength));
+  if (headers !== undefined) {
+    for (const [name, value] of headers) response.writeHeader(name, value);
+  }
+  if (isHeadRequest) {
+    response.endWithoutBody(Buffer.byteLength(body), closesConnection === true);
+  } else if (closesConnection === true) {
+    response.end(body, true);
+  } else {
+    response.end(body);
+  }
+}
+
+export class UwsTransport implements Transport {
+  readonly name = 'uWebSockets.js';
+  private readonly head = new UwsHead();
+
+  constructor(
+    private readonly uws: Uws,
+    /** Told about what a handler threw; the client gets a 500. */
+    private readonly reportFault: (error: unknown) => void,
+  ) {}
+
+  listen(host: string, port: number, handler: RequestHandler): Promise<Listening> {
+    const { uws } = this;
+    const app = uws.App();
+    app.any('/*', (response, request) => {
+      this.serve(response, request, handler);
+    });
+    return new Promise((resolve, reject) => {
+      app.listen(host, port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, (listenSocket) => {
+        if (listenSocket === false) {
+          app.close();
+          reject(
+            new Error(
+              `Expected to listen on ${host}:${port}, but the port is taken or the address is not ours`,
+            ),
+          );
+          return;
+        }
+        let isListening = true;
+        resolve({
+          port: uws.us_socket_local_port(listenSocket),
+          stopListening: () => {
+            if (isListening) uws.us_listen_socket_close(listenSocket);
+            isListening = false;
+          },
+          close: () => {
+            isListening = false;
+            app.close();
+          },
+        });
+      });
+    });
+  }
+
+  private serve(response: HttpResponse, request: HttpRequest, handler: RequestHandler): void {
+    const head = this.head;
+    head.hold(request);
+    const exchange = new UwsExchange(response, head.method === 'HEAD');
+    response.onAborted(() => {
+      exchange.abort();
+    });
+    try {
+      exchange.sink = handler(head, exchange);
+      if (exchange.sink === null && !exchange.isClosed)
+        throw new Error('a handler neither replied nor took the body');
+    } catch (error) {
+      this.fail(exchange, error);
+    }
+    head.release();
+    if (exchange.isClosed) return;
+    response.onData((chunk, isLast) => {
+      try {
+        exchange.chunk(chunk, isLast);
+      } catch (error) {
+        this.fail(exchange, error);
+      }
+    });
+  }
+
+  private fail(exchange: UwsExchange, error: unknown): void {
+    this.reportFault(error);
+    exchange.send(errorReply('INTERNAL', 'The server failed to handle this request'));
+  }
+}

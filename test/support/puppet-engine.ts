@@ -1,0 +1,145 @@
+/**
+ * An engine that moves only when told: records what was submitted, answers when the test says so, and complains about
+ * every breach of the engine's contract (unknown bodies, answers to nobody). With `echoes` it answers each body with
+ * itself on the next turn of the loop.
+ */
+import { ERRORS, type ErrorName } from '../../src/core/errors.js';
+import type { Engine, EngineInfo, OpenedModel, ReplySink, VersionStats } from '../../src/engine/engine.js';
+import type { StartReport } from '../../src/core/model.js';
+
+export interface Submission {
+  readonly ticket: number;
+  readonly handle: number;
+  readonly headLength: number;
+  readonly body: Buffer;
+  readonly sink: ReplySink;
+  isCancelled: boolean;
+  isAnswered: boolean;
+}
+
+export class PuppetEngine implements Engine {
+  readonly submissions: Submission[] = [];
+  /** Parts of the bodies that are being collected, by id. */
+  readonly openBodies = new Map<number, Buffer[]>();
+  readonly expectedBytes: number[] = [];
+  /** The next submits are refused with these. */
+  readonly refusals: Array<{ code: ErrorName; message: string }> = [];
+  echoes = false;
+  isShutDown = false;
+  private nextBodyId = 0;
+  private lastError = '';
+  private wakers: Array<{ count: number; wake: () => void }> = [];
+
+  submit(handle: number, headLength: number, body: ArrayBuffer, sink: ReplySink): number {
+    return this.accept(handle, headLength, Buffer.from(body.slice(0)), sink);
+  }
+
+  submitBody(handle: number, headLength: number, bodyId: number, sink: ReplySink): number {
+    const parts = this.takeBody(bodyId);
+    return this.accept(handle, headLength, Buffer.concat(parts), sink);
+  }
+
+  lastErrorText(): string {
+    return this.lastError;
+  }
+
+  cancel(ticket: number): void {
+    const submission = this.submissions[ticket];
+    if (submission === undefined) throw new Error(`cancel of ticket ${ticket}, which was never given`);
+    submission.isCancelled = true;
+  }
+
+  bodyOpen(expectedBytes: number): number {
+    const id = this.nextBodyId;
+    this.nextBodyId += 1;
+    this.openBodies.set(id, []);
+    this.expectedBytes.push(expectedBytes);
+    return id;
+  }
+
+  bodyAppend(bodyId: number, chunk: ArrayBuffer): void {
+    const parts = this.openBodies.get(bodyId);
+    if (parts === undefined) throw new Error(`append to body ${bodyId}, which is not open`);
+    parts.push(Buffer.from(chunk.slice(0)));
+  }
+
+  bodyDrop(bodyId: number): void {
+    this.takeBody(bodyId);
+  }
+
+  /** Answers a submission; the default is its own body as JSON. */
+  answer(submission: Submission, bytes: Uint8Array = submission.body, headLength = 0): void {
+    submission.isAnswered = true;
+    submission.sink.delivered(0, bytes, headLength);
+  }
+
+  fail(submission: Submission, code: ErrorName, message: string): void {
+    submission.isAnswered = true;
+    submission.sink.delivered(ERRORS[code].number, Buffer.from(message), 0);
+  }
+
+  get waiting(): Submission[] {
+    return this.submissions.filter((submission) => !submission.isAnswered);
+  }
+
+  /** Resolves once `count` requests have been submitted since the start. */
+  submitted(count: number): Promise<void> {
+    if (this.submissions.length >= count) return Promise.resolve();
+    return new Promise((wake) => this.wakers.push({ count, wake }));
+  }
+
+  info(): EngineInfo {
+    return {
+      interfaceNumber: 0,
+      onnxruntimePath: '',
+      onnxruntimeVersion: '0.0.0',
+      providers: [],
+      workers: 0,
+      hasCuda: false,
+    };
+  }
+
+  open(): Promise<OpenedModel> {
+    return Promise.reject(new Error('the puppet opens no models'));
+  }
+
+  start(): Promise<StartReport> {
+    return Promise.reject(new Error('the puppet starts no models'));
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  stats(): VersionStats {
+    return { requests: 0, rows: 0, runs: 0, failures: 0, cancelled: 0, queueUs: 0, runUs: 0, inFlight: 0 };
+  }
+
+  shutdown(): Promise<void> {
+    this.isShutDown = true;
+    return Promise.resolve();
+  }
+
+  private takeBody(bodyId: number): Buffer[] {
+    const parts = this.openBodies.get(bodyId);
+    if (parts === undefined) throw new Error(`use of body ${bodyId}, which is not open`);
+    this.openBodies.delete(bodyId);
+    return parts;
+  }
+
+  private accept(handle: number, headLength: number, body: Buffer, sink: ReplySink): number {
+    const refusal = this.refusals.shift();
+    if (refusal !== undefined) {
+      this.lastError = refusal.message;
+      return -ERRORS[refusal.code].number;
+    }
+    const ticket = this.submissions.length;
+    const submission = { ticket, handle, headLength, body, sink, isCancelled: false, isAnswered: false };
+    this.submissions.push(submission);
+    if (this.echoes) setImmediate(() => this.answer(submission));
+    const ready = this.wakers.filter((waker) => waker.count <= this.submissions.length);
+    this.wakers = this.wakers.filter((waker) => !ready.includes(waker));
+    for (const waker of ready) waker.wake();
+    return ticket;
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * Pictures of models that nobody loaded, for tests of serving and transport: `version('m', '1')` and so on.
+ */
+import type { ModelEntry, Snapshot, VersionEntry } from '../../src/core/snapshot.js';
+import type { VersionState } from '../../src/core/model.js';
+
+export function versionEntry(
+  modelName: string,
+  version: string,
+  handle: number,
+  state: VersionState = 'READY',
+): VersionEntry {
+  return {
+    modelName,
+    version,
+    state,
+    reason: state === 'REJECTED' ? 'the file is not an ONNX model' : '',
+    handle: state === 'READY' ? handle : -1,
+    plan: undefined,
+    metadata: {
+      inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 4] }],
+      outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 2] }],
+    },
+    report: undefined,
+  };
+}
+
+export function modelEntry(name: string, versions: readonly VersionEntry[]): ModelEntry {
+  const ready = versions.filter((version) => version.state === 'READY');
+  return {
+    name,
+    platform: 'onnxruntime_onnx',
+    versions: new Map(versions.map((version) => [version.version, version])),
+    defaultVersion: ready.at(-1),
+    reason: '',
+    isReady: versions.length > 0 && ready.length === versions.length,
+  };
+}
+
+export function snapshotOf(...models: ModelEntry[]): Snapshot {
+  return { models: new Map(models.map((model) => [model.name, model])) };
+}
