@@ -1,0 +1,198 @@
+/**
+ * ModelConfig: the part of Triton's model configuration that Sluice serves, with the checks that need no model. Field
+ * names are Triton's. What is legal in Triton but not served is refused by name; what changes no answer is ignored with
+ * a warning (see unsupported.ts). Pure.
+ */
+import { z } from 'zod';
+import { SluiceError } from '../../core/errors.js';
+import { dataTypeByConfigName } from '../../core/data-types.js';
+import { didYouMean } from '../../core/nearest.js';
+import type { RawConfig } from './pbtxt.js';
+import { ignoredFields, refuseUnsupported } from './unsupported.js';
+
+const EXECUTIONS = ['auto', 'inline', 'worker'] as const;
+
+const dimsSchema = z
+  .array(
+    z.int().refine((dim) => dim === -1 || dim >= 1, 'expected a dimension of at least 1, or -1 for any size'),
+  )
+  .max(32);
+
+const tensorSchema = z.object({
+  name: z.string().min(1, 'expected a tensor name'),
+  data_type: z.string('expected a data_type such as TYPE_FP32').transform((configName, context) => {
+    const datatype = dataTypeByConfigName(configName);
+    if (datatype !== undefined) return datatype;
+    context.addIssue({
+      code: 'custom',
+      message: `expected a data type such as TYPE_FP32, got ${configName}`,
+    });
+    return z.NEVER;
+  }),
+  dims: dimsSchema.min(1, 'expected at least one dimension (a scalar is [ 1 ])'),
+  reshape: z.object({ shape: dimsSchema.default([]) }).optional(),
+});
+
+const versionPolicySchema = z.object({
+  latest: z
+    .object({
+      num_versions: z
+        .int('expected num_versions of at least 1')
+        .min(1, 'expected num_versions of at least 1'),
+    })
+    .optional(),
+  all: z.object({}).optional(),
+  specific: z
+    .object({ versions: z.array(z.union([z.int().min(0), z.string()]).transform(String)).min(1) })
+    .optional(),
+});
+
+const dynamicBatchingSchema = z
+  .object({
+    preferred_batch_size: z.array(z.int().min(1)).default([]),
+    max_queue_delay_microseconds: z.int().min(0).max(3_600_000_000).default(0),
+    preserve_ordering: z.boolean().default(false),
+    priority_levels: z.int().min(0).default(0),
+    default_priority_level: z.int().min(0).default(0),
+  })
+  .refine(
+    (batching) =>
+      batching.priority_levels === 0 ||
+      (batching.default_priority_level >= 1 && batching.default_priority_level <= batching.priority_levels),
+    { path: ['default_priority_level'], message: 'expected a level from 1 to priority_levels' },
+  )
+  .refine((batching) => !(batching.preserve_ordering && batching.priority_levels > 1), {
+    path: ['preserve_ordering'],
+    message: 'expected false where priority_levels is above 1',
+  });
+
+const instanceGroupSchema = z.object({
+  name: z.string().default(''),
+  kind: z.enum(['KIND_AUTO', 'KIND_GPU', 'KIND_CPU']).default('KIND_AUTO'),
+  count: z
+    .int()
+    .max(256)
+    .default(1)
+    .transform((count) => Math.max(count, 1)),
+});
+
+const modelConfigSchema = z.object({
+  name: z.string().default(''),
+  platform: z.string().default(''),
+  backend: z.string().default(''),
+  version_policy: versionPolicySchema.optional(),
+  max_batch_size: z.int().min(0).max(1_048_576).optional(),
+  input: z.array(tensorSchema).default([]),
+  output: z.array(tensorSchema).default([]),
+  instance_group: z.array(instanceGroupSchema).default([]),
+  default_model_filename: z
+    .string()
+    .refine(
+      (name) => !/[/\\\0]/.test(name) && name !== '..' && name !== '.',
+      'expected a file name without folders',
+    )
+    .default(''),
+  dynamic_batching: dynamicBatchingSchema.optional(),
+  parameters: z.map(z.string(), z.object({ string_value: z.string().default('') })).default(new Map()),
+});
+
+const sluiceSchema = z.strictObject({ execution: z.enum(EXECUTIONS).optional() });
+
+export type TensorConfig = z.output<typeof tensorSchema>;
+export type ModelConfig = Omit<z.output<typeof modelConfigSchema>, 'parameters'> & {
+  readonly intraOpThreads: number;
+  readonly interOpThreads: number;
+  readonly execution: (typeof EXECUTIONS)[number];
+};
+
+export interface ReadConfig {
+  readonly config: ModelConfig;
+  /** What was given and is ignored, one sentence each. */
+  readonly warnings: readonly string[];
+}
+
+function invalid(message: string): SluiceError {
+  return new SluiceError('CONFIG_INVALID', message);
+}
+
+function pathText(path: readonly PropertyKey[]): string {
+  return path
+    .map((step, index) => (typeof step === 'number' ? `[${step}]` : `${index > 0 ? '.' : ''}${String(step)}`))
+    .join('');
+}
+
+function parseWith<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  prefix: string,
+): z.output<Schema> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  if (issue === undefined) throw invalid(`${prefix}: not valid`);
+  const where = pathText(issue.path);
+  if (issue.code === 'unrecognized_keys') {
+    const hint = didYouMean(issue.keys[0] ?? '', ['execution']);
+    throw invalid(`${prefix}: unknown field "${issue.keys[0]}"${hint}`);
+  }
+  throw invalid(
+    `${prefix}${where === '' ? '' : ` ${where}`}: ${issue.message.replace(/^Invalid input: /, '')}`,
+  );
+}
+
+function threadCount(
+  parameters: Map<string, { string_value: string }>,
+  key: string,
+  fileName: string,
+): number {
+  const text = parameters.get(key)?.string_value;
+  if (text === undefined) return 0;
+  if (!/^\d{1,4}$/.test(text)) {
+    throw invalid(
+      `${fileName} parameters["${key}"]: expected a number of threads (0 = default), got "${text}"`,
+    );
+  }
+  return Number(text);
+}
+
+function readSluice(
+  parameters: Map<string, { string_value: string }>,
+  sluice: unknown,
+  fileName: string,
+): z.output<typeof sluiceSchema> {
+  const fromObject = parseWith(sluiceSchema, sluice ?? {}, `${fileName} sluice`);
+  const prefixed = [...parameters].filter(([key]) => key.startsWith('sluice.'));
+  const asObject = Object.fromEntries(prefixed.map(([key, value]) => [key.slice(7), value.string_value]));
+  const fromParameters = parseWith(sluiceSchema, asObject, `${fileName} parameters "sluice."`);
+  if (fromObject.execution !== undefined && fromParameters.execution !== undefined) {
+    throw invalid(`${fileName}: execution is given both in sluice and in parameters`);
+  }
+  return { ...fromParameters, ...fromObject };
+}
+
+/** Checks what a file said. `fileName` is for messages only. */
+export function readModelConfig(raw: RawConfig, sluice: unknown, fileName: string): ReadConfig {
+  refuseUnsupported(raw, fileName);
+  const { parameters, ...config } = parseWith(modelConfigSchema, raw, fileName);
+  const names = [...config.input, ...config.output.map((tensor) => ({ ...tensor, name: `>${tensor.name}` }))];
+  const twice = names.find(
+    (tensor, index) => names.findIndex((other) => other.name === tensor.name) !== index,
+  );
+  if (twice !== undefined)
+    throw invalid(`${fileName}: tensor "${twice.name.replace(/^>/, '')}" is listed twice`);
+  const own = readSluice(parameters, sluice, fileName);
+  return {
+    config: {
+      ...config,
+      intraOpThreads: threadCount(parameters, 'intra_op_thread_count', fileName),
+      interOpThreads: threadCount(parameters, 'inter_op_thread_count', fileName),
+      execution: own.execution ?? 'auto',
+    },
+    warnings: ignoredFields(raw, fileName),
+  };
+}
+
+/** What a model without a config file starts from. */
+export function emptyModelConfig(): ModelConfig {
+  return readModelConfig({}, undefined, 'no config file').config;
+}
