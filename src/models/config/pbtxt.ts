@@ -43,6 +43,8 @@ function locate(text: string, message: string, line: number | undefined): { line
   let end = endOfLine(low);
   while (end > begin + 1 && failure(text.slice(0, end - 1))?.message === message) end -= 1;
   while (end > begin + 1 && /\w/.test(text[end - 1] ?? '') && /\w/.test(text[end - 2] ?? '')) end -= 1;
+  // A missing value and a wrong one are the same error, which then already shows at the colon.
+  if (text[end - 1] === ':') end += text.slice(end, endOfLine(low)).search(/\S/) + 1;
   return { line: low, column: Math.max(1, end - begin) };
 }
 

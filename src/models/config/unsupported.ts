@@ -41,12 +41,9 @@ function list(raw: RawConfig, name: string): RawConfig[] {
 
 /** Given, and not merely given as off or empty. */
 function isGiven(value: unknown): boolean {
-  return !(
-    value === undefined ||
-    value === false ||
-    value === 0 ||
-    (Array.isArray(value) && value.length === 0)
-  );
+  if (Array.isArray(value)) return value.length > 0;
+  if (value instanceof Map) return value.size > 0;
+  return value !== undefined && value !== false && value !== 0;
 }
 
 function refuse(fileName: string, field: string, instead: string): never {

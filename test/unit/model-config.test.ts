@@ -1,0 +1,253 @@
+/** Both forms of a model's configuration are read alike, and everything wrong is named with its place. */
+import t from 'tap';
+import { parseJsonConfig } from '../../src/models/config/json-config.js';
+import { readModelConfig, type ModelConfig } from '../../src/models/config/model-config.js';
+import { parsePbtxt } from '../../src/models/config/pbtxt.js';
+
+function fromText(text: string): ModelConfig {
+  return readModelConfig(parsePbtxt(text, 'config.pbtxt'), undefined, 'config.pbtxt').config;
+}
+
+function fromJson(document: unknown): ModelConfig {
+  const { config, sluice } = parseJsonConfig(JSON.stringify(document), 'config.json');
+  return readModelConfig(config, sluice, 'config.json').config;
+}
+
+const ODD_BUT_LEGAL = `
+# a comment with { braces } and "quotes"
+name: "dig" 'its'   # adjacent literals, two quotes
+backend: "onnxruntime";
+max_batch_size: 0x20,
+input [
+  { name: "\\x61\\142c" data_type: TYPE_FP32 dims: [ 8, -1 ] },
+  { name: 'b' data_type: 9 dims: 4 dims: 010 reshape: { shape: [ 32 ] } }
+]
+input < name: "c" data_type: TYPE_STRING, dims: [ 1 ]; reshape { shape: [ ] } >
+output: { name: "y" data_type: TYPE_BF16 dims: [ 10 ] }
+instance_group [ { count: 2 kind: KIND_CPU } ]
+dynamic_batching { preferred_batch_size: [ 4, 8 ] max_queue_delay_microseconds: 250 }
+version_policy: { specific { versions: [ 2, 7 ] } }
+parameters { key: "intra_op_thread_count" value: { string_value: "3" } }
+parameters: [ { key: "sluice.execution" value { string_value: "worker" } } ]
+`;
+
+t.test(
+  'text form: comments, both quotes, lists, angle brackets, hex, octal, enums by number and maps are read',
+  (t) => {
+    const config = fromText(ODD_BUT_LEGAL);
+    t.equal(config.name, 'digits');
+    t.equal(config.max_batch_size, 32);
+    t.same(config.input, [
+      { name: 'abc', data_type: 'FP32', dims: [8, -1] },
+      { name: 'b', data_type: 'INT64', dims: [4, 8], reshape: { shape: [32] } },
+      { name: 'c', data_type: 'BYTES', dims: [1], reshape: { shape: [] } },
+    ]);
+    t.same(config.output, [{ name: 'y', data_type: 'BF16', dims: [10] }]);
+    t.equal(config.instance_group[0]?.count, 2);
+    t.same(config.dynamic_batching?.preferred_batch_size, [4, 8]);
+    t.equal(config.dynamic_batching?.max_queue_delay_microseconds, 250);
+    t.same(config.version_policy?.specific?.versions, ['2', '7']);
+    t.equal(config.intraOpThreads, 3);
+    t.equal(config.execution, 'worker');
+    t.end();
+  },
+);
+
+t.test(
+  'JSON form: both spellings, integers as strings and the sluice object give the same as the text form',
+  (t) => {
+    const config = fromJson({
+      name: 'digits',
+      backend: 'onnxruntime',
+      maxBatchSize: 32,
+      input: [
+        { name: 'abc', dataType: 'TYPE_FP32', dims: ['8', -1] },
+        { name: 'b', data_type: 9, dims: [4, 8], reshape: { shape: [32] } },
+        { name: 'c', data_type: 'TYPE_STRING', dims: [1], reshape: { shape: [] } },
+      ],
+      output: [{ name: 'y', data_type: 'TYPE_BF16', dims: [10] }],
+      instanceGroup: [{ count: 2, kind: 'KIND_CPU' }],
+      dynamic_batching: { preferredBatchSize: [4, 8], max_queue_delay_microseconds: '250' },
+      version_policy: { specific: { versions: [2, '7'] } },
+      parameters: { intra_op_thread_count: { string_value: '3' } },
+      sluice: { execution: 'worker' },
+    });
+    t.same(config, fromText(ODD_BUT_LEGAL));
+    t.end();
+  },
+);
+
+t.test('an integer beyond 2^53 is kept exact', (t) => {
+  const config = fromText('version_policy { specific { versions: 9007199254740993 } }');
+  t.same(config.version_policy?.specific?.versions, ['9007199254740993']);
+  t.end();
+});
+
+const BAD_TEXT: Array<[what: string, text: string, message: RegExp]> = [
+  [
+    'unknown field',
+    'name: "a"\nmax_batchsize: 4\n',
+    /^config\.pbtxt line 2 column 1: unknown field "max_batchsize" .*did you mean "max_batch_size"/,
+  ],
+  [
+    'unknown nested field',
+    'input {\n  name: "x"\n  dimz: 4\n}',
+    /line 3 column 3: unknown field "dimz" of ModelInput \(did you mean "dims"/,
+  ],
+  ['singular field twice', 'name: "a"\n\nname: "b"\n', /line 3 column 9: ModelConfig\.name: multiple values/],
+  [
+    'two of one choice',
+    'dynamic_batching { }\nsequence_batching { }',
+    /line 2 column 21: scheduling_choice: multiple values/,
+  ],
+  [
+    'string where a number is due',
+    'name: "a"\nmax_batch_size: "4"',
+    /line 2 column 1[79]: integer value expected/,
+  ],
+  ['number where a string is due', '\n\nname: 4', /line 3 column 7: expected string/],
+  [
+    'unknown enum',
+    'input { name: "x" data_type: TYPE_FP33 dims: 1 }',
+    /line 1 column 30: .*enum value expected/,
+  ],
+  ['open brace', 'name: "a"\ninput {\n', /line [23] column \d+: expected '}'/],
+  ['not this language', '{"name": "a"}', /line 1 column 1: illegal field name/],
+  [
+    'ensembles',
+    'ensemble_scheduling { step [ { model_name: "a" model_version: -1 } ] }',
+    /^config\.pbtxt ensemble_scheduling: Triton knows/,
+  ],
+  ['other backend', 'backend: "python"', /backend: expected "onnxruntime", got "python"/],
+  [
+    'other platform',
+    'platform: "tensorrt_plan"',
+    /platform: expected "onnxruntime_onnx", got "tensorrt_plan"/,
+  ],
+  ['decoupled', 'model_transaction_policy { decoupled: true }', /model_transaction_policy\.decoupled/],
+  [
+    'ragged',
+    'input { name: "x" data_type: TYPE_FP32 dims: -1 allow_ragged_batch: true }',
+    /input\[0\]\.allow_ragged_batch/,
+  ],
+  [
+    'zero dimension',
+    'input { name: "x" data_type: TYPE_FP32 dims: [ 4, 0 ] }',
+    /input\[0\]\.dims\[1\]: expected a dimension/,
+  ],
+  ['no dims', 'input { name: "x" data_type: TYPE_FP32 }', /input\[0\]\.dims/],
+  ['no data type', 'input { name: "x" dims: 1 }', /input\[0\]\.data_type: expected a data_type/],
+  ['negative batch', 'max_batch_size: -1', /max_batch_size/],
+  [
+    'latest of none',
+    'version_policy { latest { } }',
+    /version_policy\.latest\.num_versions: expected num_versions of at least 1/,
+  ],
+  [
+    'priority level',
+    'dynamic_batching { priority_levels: 2 default_priority_level: 3 }',
+    /default_priority_level: expected a level/,
+  ],
+  [
+    'folder in a file name',
+    'default_model_filename: "../x.onnx"',
+    /default_model_filename: expected a file name/,
+  ],
+  [
+    'tensor twice',
+    'input [ { name: "x" data_type: TYPE_FP32 dims: 1 }, { name: "x" data_type: TYPE_FP32 dims: 1 } ]',
+    /tensor "x" is listed twice/,
+  ],
+  [
+    'thread count',
+    'parameters { key: "intra_op_thread_count" value { string_value: "two" } }',
+    /expected a number of threads/,
+  ],
+  [
+    'unknown sluice parameter',
+    'parameters { key: "sluice.excution" value { string_value: "auto" } }',
+    /unknown field "excution" \(did you mean "execution"/,
+  ],
+  [
+    'unknown execution',
+    'parameters { key: "sluice.execution" value { string_value: "fast" } }',
+    /execution: /,
+  ],
+];
+
+for (const [what, text, message] of BAD_TEXT) {
+  t.test(`text form, ${what}: refused with its place`, (t) => {
+    t.throws(() => fromText(text), { code: 'CONFIG_INVALID', message });
+    t.end();
+  });
+}
+
+const BAD_JSON: Array<[what: string, text: string, message: RegExp]> = [
+  [
+    'unknown field',
+    '{"input":[{"name":"x","dimz":[1]}]}',
+    /^config\.json\.input\[0\]\.dimz: unknown field of ModelInput \(did you mean "dims"/,
+  ],
+  ['__proto__', '{"__proto__":{"max_batch_size":4}}', /config\.json\.__proto__: unknown field/],
+  ['constructor', '{"constructor":1}', /config\.json\.constructor: unknown field/],
+  [
+    'unknown sluice field',
+    '{"sluice":{"executon":"auto"}}',
+    /config\.json sluice: unknown field "executon" \(did you mean "execution"/,
+  ],
+  ['fraction', '{"max_batch_size":4.5}', /config\.json\.max_batch_size: expected an int32 .*got 4\.5/],
+  ['out of range', '{"max_batch_size":"2147483648"}', /config\.json\.max_batch_size: expected an int32, got/],
+  [
+    'boolean as a number',
+    '{"dynamic_batching":{"preserve_ordering":1}}',
+    /preserve_ordering: expected true or false, got 1/,
+  ],
+  ['both spellings', '{"max_batch_size":1,"maxBatchSize":2}', /maxBatchSize: given twice/],
+  [
+    'two of one choice',
+    '{"version_policy":{"all":{},"latest":{"num_versions":1}}}',
+    /latest: cannot be given together with all/,
+  ],
+  ['a list as the document', '[]', /config\.json: expected an object/],
+  ['broken JSON', '{\n  "name": "a",\n  oops\n}', /config\.json line 3 column 3: not JSON/],
+  ['deep nesting', `{"parameters":${'['.repeat(200)}${']'.repeat(200)}}`, /parameters: expected an object/],
+  [
+    'unknown enum',
+    '{"input":[{"name":"x","data_type":"FP32","dims":[1]}]}',
+    /data_type: expected one of .*TYPE_FP32.*got "FP32"/,
+  ],
+];
+
+for (const [what, text, message] of BAD_JSON) {
+  t.test(`JSON form, ${what}: refused with its path`, (t) => {
+    t.throws(
+      () => {
+        const { config, sluice } = parseJsonConfig(text, 'config.json');
+        readModelConfig(config, sluice, 'config.json');
+      },
+      { code: 'CONFIG_INVALID', message },
+    );
+    t.end();
+  });
+}
+
+t.test('map keys named like members of Object stay plain keys', (t) => {
+  const raw = parsePbtxt('parameters { key: "__proto__" value { string_value: "x" } }', 'config.pbtxt');
+  t.same([...(raw['parameters'] as Map<string, unknown>).keys()], ['__proto__']);
+  t.equal(({} as Record<string, unknown>)['string_value'], undefined);
+  t.end();
+});
+
+t.test('what changes no answer is ignored, and the warning names it', (t) => {
+  const text = `model_warmup { name: "w" batch_size: 1 inputs { key: "x" value { data_type: TYPE_FP32 dims: 4 zero_data: true } } }
+    metric_tags { key: "team" value: "a" } optimization { graph { level: 1 } }
+    parameters { key: "enable_mem_arena" value { string_value: "0" } }`;
+  const { warnings } = readModelConfig(parsePbtxt(text, 'config.pbtxt'), undefined, 'config.pbtxt');
+  t.same(warnings, [
+    'config.pbtxt metric_tags: ignored',
+    'config.pbtxt optimization: ignored',
+    'config.pbtxt model_warmup: ignored',
+    'config.pbtxt parameters["enable_mem_arena"]: ignored',
+  ]);
+  t.end();
+});
