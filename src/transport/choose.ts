@@ -8,8 +8,8 @@ import type { Transport } from './transport.js';
 export type TransportChoice = 'auto' | 'uws' | 'node';
 
 export interface TransportLog {
-  warn(message: string): void;
-  error(message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
 }
 
 /** `load` is a parameter so that a test can have a machine without the binary. */
@@ -19,9 +19,7 @@ export async function chooseTransport(
   load: typeof loadUws = loadUws,
 ): Promise<Transport> {
   const reportFault = (error: unknown): void => {
-    log.error(
-      `A request failed inside the server: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-    );
+    log.error({ err: error }, 'A request failed inside the server');
   };
   if (choice === 'node') return new NodeTransport(reportFault);
   try {
@@ -34,6 +32,7 @@ export async function chooseTransport(
       });
     }
     log.warn(
+      {},
       `Serving over node:http, because uWebSockets.js does not load on Node ${process.version}: ${reason}`,
     );
     return new NodeTransport(reportFault);

@@ -105,7 +105,9 @@ function writeCorked(): void {
     for (const [name, value] of headers) response.writeHeader(name, value);
   }
   if (isHeadRequest) {
-    response.endWithoutBody(Buffer.byteLength(body), closesConnection === true);
+    // Given a length of its own, the library would wait for that many bytes and never end the reply.
+    response.writeHeader('content-length', String(Buffer.byteLength(body)));
+    response.endWithoutBody();
   } else if (closesConnection === true) {
     response.end(body, true);
   } else {

@@ -48,13 +48,25 @@ t.test('a body in one chunk goes straight to the engine, and its answer to the c
   t.equal(admission.inFlightBytes, 4);
   sinkOf(begun).chunk(bytesOf('abcd'), true);
   const [submission] = engine.submissions;
-  t.match(submission, { handle: 12, headLength: -1, body: Buffer.from('abcd') }, 'the highest version that is ready');
+  t.match(
+    submission,
+    { handle: 12, headLength: -1, body: Buffer.from('abcd') },
+    'the highest version that is ready',
+  );
   t.equal(engine.openBodies.size, 0);
   t.equal(engine.expectedBytes.length, 0, 'no body was collected');
   t.equal(begun.responder.sent, undefined, 'nothing is sent before the answer');
   engine.answer(submission!, Buffer.from('{"outputs":[]}'));
-  t.match(begun.responder.sent, { status: 200, contentType: 'application/json', headLength: 0, body: '{"outputs":[]}' });
-  t.match({ requests: admission.inFlightRequests, bytes: admission.inFlightBytes }, { requests: 0, bytes: 0 });
+  t.match(begun.responder.sent, {
+    status: 200,
+    contentType: 'application/json',
+    headLength: 0,
+    body: '{"outputs":[]}',
+  });
+  t.match(
+    { requests: admission.inFlightRequests, bytes: admission.inFlightBytes },
+    { requests: 0, bytes: 0 },
+  );
 });
 
 t.test('an answer with binary tensors says how long its JSON is', async (t) => {
@@ -63,7 +75,12 @@ t.test('an answer with binary tensors says how long its JSON is', async (t) => {
   sink!.chunk(bytesOf('{}x'), true);
   t.match(engine.submissions[0], { handle: 11, headLength: 2 });
   engine.answer(engine.submissions[0]!, Buffer.from('{}\x00\xff', 'latin1'), 2);
-  t.match(responder.sent, { status: 200, contentType: 'application/octet-stream', headLength: 2, body: '{}\x00\xff' });
+  t.match(responder.sent, {
+    status: 200,
+    contentType: 'application/octet-stream',
+    headLength: 2,
+    body: '{}\x00\xff',
+  });
 });
 
 t.test('a body in many chunks is collected in order', async (t) => {
@@ -86,7 +103,10 @@ t.test('what the engine refuses or fails is told with its own status and message
   engine.refusals.push({ code: 'SHAPE_MISMATCH', message: 'expected [1,4] for "x", got [1,5]' });
   const refused = begin();
   refused.sink!.chunk(bytesOf('a'), true);
-  t.match(refused.responder.sent, { status: 400, body: JSON.stringify({ error: 'expected [1,4] for "x", got [1,5]' }) });
+  t.match(refused.responder.sent, {
+    status: 400,
+    body: JSON.stringify({ error: 'expected [1,4] for "x", got [1,5]' }),
+  });
   t.equal(admission.inFlightRequests, 0);
 
   for (const [code, status] of [
@@ -98,7 +118,11 @@ t.test('what the engine refuses or fails is told with its own status and message
     const failed = begin();
     failed.sink!.chunk(bytesOf('a'), true);
     engine.fail(engine.submissions.at(-1)!, code, 'a "quoted" reason');
-    t.match(failed.responder.sent, { status, contentType: 'application/json', body: '{"error":"a \\"quoted\\" reason"}' });
+    t.match(failed.responder.sent, {
+      status,
+      contentType: 'application/json',
+      body: '{"error":"a \\"quoted\\" reason"}',
+    });
   }
   t.equal(admission.inFlightRequests, 0);
 });
@@ -170,8 +194,14 @@ t.test('limits', async (t) => {
     const json = begin({ 'content-length': '101' });
     t.equal(json.sink, null);
     t.match(json.responder.sent, { status: 413, closesConnection: false });
-    t.equal(begin({ 'content-length': '1001', 'inference-header-content-length': '5' }).responder.sent?.status, 413);
-    t.equal(begin({ 'content-length': '1000', 'inference-header-content-length': '101' }).responder.sent?.status, 413);
+    t.equal(
+      begin({ 'content-length': '1001', 'inference-header-content-length': '5' }).responder.sent?.status,
+      413,
+    );
+    t.equal(
+      begin({ 'content-length': '1000', 'inference-header-content-length': '101' }).responder.sent?.status,
+      413,
+    );
     t.match(
       begin({ 'content-length': String(DROP_LIMIT_BYTES + 1) }).responder.sent,
       { status: 413, closesConnection: true },
@@ -263,13 +293,30 @@ t.test('refusals by the head wait for the end of the body', async (t) => {
 
   const route = new InferRoute('m', undefined);
   t.equal(route.targetIn(models.snapshot)?.handle, 12);
-  t.equal(route.targetIn(snapshotOf(modelEntry('m', [versionEntry('m', '7', 70)])))?.handle, 70, 'a new snapshot');
+  t.equal(
+    route.targetIn(snapshotOf(modelEntry('m', [versionEntry('m', '7', 70)])))?.handle,
+    70,
+    'a new snapshot',
+  );
   t.equal(route.targetIn(snapshotOf()), undefined);
 });
 
 t.test('Inference-Header-Content-Length is strictly decimal', async (t) => {
   const { engine, begin } = setUp();
-  for (const text of ['-1', '+1', '0x10', '1e1', '1.0', ' 1', '1 ', '1,1', 'NaN', '2147483648', '99999999999999999999', '١']) {
+  for (const text of [
+    '-1',
+    '+1',
+    '0x10',
+    '1e1',
+    '1.0',
+    ' 1',
+    '1 ',
+    '1,1',
+    'NaN',
+    '2147483648',
+    '99999999999999999999',
+    '١',
+  ]) {
     const { sink, responder } = begin({ 'inference-header-content-length': text });
     sink!.chunk(bytesOf('{}'), true);
     t.equal(responder.sent?.status, 400, JSON.stringify(text));

@@ -1,0 +1,567 @@
+/**
+ * What every transport must do, over bare sockets, with an engine that echoes or moves when told. The same suite runs
+ * over uWebSockets.js and over node:http; the few differences that are the library's own are written down as such.
+ */
+import t, { type Test } from 'tap';
+import type { Snapshot } from '../../src/core/snapshot.js';
+import { Admission } from '../../src/serving/admission.js';
+import { Infer } from '../../src/serving/infer.js';
+import { Metadata } from '../../src/serving/metadata.js';
+import { chooseTransport } from '../../src/transport/choose.js';
+import { Routes } from '../../src/transport/routes.js';
+import type { Listening } from '../../src/transport/transport.js';
+import { PuppetEngine } from '../support/puppet-engine.js';
+import { modelEntry, snapshotOf, versionEntry } from '../support/puppet-snapshot.js';
+import { ask, chunkBytes, RawClient, requestBytes, type RawReply } from '../support/raw-http.js';
+
+const INFER = '/v2/models/m/infer';
+const JSON_LIMIT = 200_000;
+const BINARY_LIMIT = 400_000;
+
+interface Rig {
+  readonly port: number;
+  readonly engine: PuppetEngine;
+  readonly admission: Admission;
+  readonly readiness: { isStarted: boolean; isStopping: boolean };
+  readonly models: { snapshot: Snapshot };
+  readonly faults: string[];
+  readonly listening: Listening;
+}
+
+async function setUp(t: Test, choice: 'uws' | 'node'): Promise<Rig> {
+  const faults: string[] = [];
+  const log = { warn: () => undefined, error: (_fields: object, message: string) => faults.push(message) };
+  const transport = await chooseTransport(choice, log);
+  const engine = new PuppetEngine();
+  engine.echoes = true;
+  const models = {
+    snapshot: snapshotOf(
+      modelEntry('m', [versionEntry('m', '1', 11), versionEntry('m', '2', 12), versionEntry('m', '10', 20)]),
+      modelEntry('a b', [versionEntry('a b', '1', 30)]),
+    ),
+  };
+  const readiness = { isStarted: true, isStopping: false };
+  const admission = new Admission({
+    jsonBodyBytes: JSON_LIMIT,
+    binaryBodyBytes: BINARY_LIMIT,
+    inFlightBytes: 1e9,
+  });
+  const metadata = new Metadata(models, { version: '1.2.3', extensions: ['binary_tensor_data'] }, readiness);
+  const routes = new Routes(new Infer(engine, models, admission), metadata);
+  const listening = await transport.listen('127.0.0.1', 0, routes.handle);
+  t.teardown(() => {
+    listening.close();
+  });
+  return { port: listening.port, engine, admission, readiness, models, faults, listening };
+}
+
+/** The server lives, and answers right. */
+async function checkAlive(t: Test, { port }: Rig): Promise<void> {
+  const body = `{"still":"${Math.random()}"}`;
+  const reply = await ask(port, 'POST', INFER, body);
+  t.equal(reply?.body.toString(), body, 'a known answer afterwards');
+}
+
+function isError(t: Test, reply: RawReply | undefined, status: number, what: string): void {
+  t.equal(reply?.status, status, what);
+  t.equal(reply?.headers['content-type'], 'application/json', what);
+  const body = JSON.parse(reply?.body.toString() ?? '{}') as Record<string, unknown>;
+  t.same(Object.keys(body), ['error'], what);
+  t.type(body['error'], 'string', what);
+}
+
+async function eventually(isTrue: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 2000 && !isTrue(); turn += 1)
+    await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+for (const choice of ['uws', 'node'] as const) {
+  t.test(`over ${choice}`, async (t) => {
+    t.test('routes', async (t) => {
+      const rig = await setUp(t, choice);
+      const { port } = rig;
+      for (const [path, expected] of [
+        ['/v2', { name: 'sluice', version: '1.2.3', extensions: ['binary_tensor_data'] }],
+        ['/v2/', { name: 'sluice' }],
+        ['/v2?x=1', { name: 'sluice' }],
+        ['/v2/health/live', { live: true }],
+        ['/v2/health/ready', { ready: true }],
+        ['/v2/models', { models: ['m', 'a b'] }],
+        ['/v2/models/m/ready', { name: 'm', ready: true }],
+        ['/v2/models/m/versions/1/ready', { name: 'm', ready: true }],
+        ['/v2/models/a%20b', { name: 'a b', versions: ['1'] }],
+        ['/v2/models/%6D', { name: 'm' }],
+        ['/v2/models/m/versions/02', { name: 'm', versions: ['2'] }],
+      ] as const) {
+        const reply = await ask(port, 'GET', path);
+        t.equal(reply?.status, 200, path);
+        t.equal(reply?.headers['content-type'], 'application/json', path);
+        t.match(JSON.parse(reply!.body.toString()), expected, path);
+      }
+      t.same(JSON.parse((await ask(port, 'GET', '/v2/models/m'))!.body.toString()), {
+        name: 'm',
+        versions: ['1', '2', '10'],
+        platform: 'onnxruntime_onnx',
+        inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 4] }],
+        outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 2] }],
+      });
+      for (const [path, handle] of [
+        [INFER, 20],
+        ['/v2/models/m/versions/1/infer', 11],
+        ['/v2/models/m/versions/002/infer?a=b', 12],
+        ['/v2/models/a%20b/infer', 30],
+      ] as const) {
+        for (const text of ['{"n":1}', '{"n":2}']) {
+          const reply = await ask(port, 'POST', path, text);
+          t.equal(reply?.body.toString(), text, path);
+          t.equal(rig.engine.submissions.at(-1)?.handle, handle, path);
+        }
+      }
+    });
+
+    t.test('HEAD answers like GET, without the body', async (t) => {
+      const rig = await setUp(t, choice);
+      for (const [path, status] of [
+        ['/v2/health/live', 200],
+        ['/v2/models/m', 200],
+        ['/v2/models/nobody', 404],
+        ['/nowhere', 404],
+        [INFER, 405],
+      ] as const) {
+        const client = await RawClient.open(rig.port);
+        client.write(requestBytes('HEAD', path));
+        const head = await client.reply(true);
+        t.equal(head?.status, status, path);
+        t.ok(Number(head?.headers['content-length']) > 0, path);
+        client.write(requestBytes('GET', '/v2/health/live'));
+        t.equal((await client.reply())?.body.toString(), '{"live":true}', 'the connection is in step');
+        client.close();
+      }
+    });
+
+    t.test('unknown paths are 404', async (t) => {
+      const rig = await setUp(t, choice);
+      for (const path of [
+        '/',
+        '/v1',
+        '/v2/health',
+        '/v2/health/live/',
+        '/v2/models/',
+        '/v2/models//infer',
+        '/v2/models/m/',
+        '/v2/models/m/Infer',
+        '/v2/models/m/infer/',
+        '/v2/models/m/infer/x',
+        '/v2/models/m/versions',
+        '/v2/models/m/versions//infer',
+        '/v2/models/a%2Fb',
+        '/v2/models/%2e%2e/infer',
+        '/v2/models/../infer',
+        '/v2/models/%00',
+        '/v2/models/%zz',
+        '/v2/models/%c3%28',
+        '/metrics',
+        '/V2',
+      ]) {
+        isError(t, await ask(rig.port, 'GET', path), 404, path);
+        isError(t, await ask(rig.port, 'POST', path, '{}'), 404, path);
+      }
+      for (const path of [
+        '/v2/models/nobody',
+        '/v2/models/nobody/ready',
+        '/v2/models/m/versions/3',
+        '/v2/models/m/versions/x/ready',
+        '/v2/models/__proto__',
+        '/v2/models/constructor',
+      ]) {
+        isError(t, await ask(rig.port, 'GET', path), 404, path);
+      }
+      for (const path of [
+        '/v2/models/nobody/infer',
+        '/v2/models/m/versions/3/infer',
+        '/v2/models/__proto__/infer',
+      ]) {
+        isError(t, await ask(rig.port, 'POST', path, 'garbage'), 404, path);
+      }
+      await checkAlive(t, rig);
+    });
+
+    t.test('a wrong method is 405 and says which are right', async (t) => {
+      const rig = await setUp(t, choice);
+      for (const method of ['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
+        const reply = await ask(rig.port, method, INFER, method === 'GET' ? undefined : '{}');
+        isError(t, reply, 405, `${method} infer`);
+        t.equal(reply?.headers['allow'], 'POST');
+      }
+      for (const path of [
+        '/v2',
+        '/v2/health/live',
+        '/v2/health/ready',
+        '/v2/models',
+        '/v2/models/m',
+        '/v2/models/m/ready',
+      ]) {
+        for (const method of ['POST', 'PUT', 'DELETE']) {
+          const reply = await ask(rig.port, method, path, '{}');
+          isError(t, reply, 405, `${method} ${path}`);
+          t.equal(reply?.headers['allow'], 'GET, HEAD');
+        }
+      }
+      await checkAlive(t, rig);
+    });
+
+    t.test('readiness', async (t) => {
+      const rig = await setUp(t, choice);
+      rig.readiness.isStarted = false;
+      isError(t, await ask(rig.port, 'GET', '/v2/health/ready'), 503, 'not started');
+      t.equal((await ask(rig.port, 'GET', '/v2/health/live'))?.status, 200);
+      rig.readiness.isStarted = true;
+      rig.models.snapshot = snapshotOf(modelEntry('m', [versionEntry('m', '1', 1, 'REJECTED')]));
+      isError(t, await ask(rig.port, 'GET', '/v2/health/ready'), 503, 'rejected');
+      isError(t, await ask(rig.port, 'GET', '/v2/models/m/ready'), 503, 'rejected');
+      isError(t, await ask(rig.port, 'GET', '/v2/models/m'), 503, 'rejected');
+      isError(t, await ask(rig.port, 'POST', INFER, '{}'), 503, 'rejected');
+      rig.models.snapshot = snapshotOf(modelEntry('m', [versionEntry('m', '1', 1)]));
+      t.equal((await ask(rig.port, 'GET', '/v2/health/ready'))?.status, 200);
+      rig.readiness.isStopping = true;
+      isError(t, await ask(rig.port, 'GET', '/v2/health/ready'), 503, 'stopping');
+      t.equal((await ask(rig.port, 'GET', '/v2/health/live'))?.status, 200);
+    });
+
+    t.test('headers', async (t) => {
+      const rig = await setUp(t, choice);
+      const { port, engine } = rig;
+      for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'nonsense', '']) {
+        t.equal(
+          (await ask(port, 'POST', INFER, '{}', { 'content-type': type }))?.status,
+          200,
+          `content-type ${type}`,
+        );
+      }
+      for (const encoding of ['gzip', 'deflate', 'br', 'identity, gzip']) {
+        const reply = await ask(port, 'POST', INFER, '{}', { 'content-encoding': encoding });
+        isError(t, reply, 415, encoding);
+        t.equal(reply?.headers['accept-encoding'], 'identity');
+      }
+      await ask(port, 'POST', INFER, '{}abc', { 'INFERENCE-HEADER-Content-Length': '2' });
+      t.equal(engine.submissions.at(-1)?.headLength, 2);
+      await ask(port, 'POST', INFER, '{}');
+      t.equal(engine.submissions.at(-1)?.headLength, -1);
+      for (const text of ['-1', '0x2', '2.0', '1e1', 'two', '2147483648', '99999999999999999999']) {
+        const reply = await ask(port, 'POST', INFER, '{}', { 'inference-header-content-length': text });
+        isError(t, reply, 400, text);
+      }
+      t.equal(
+        (await ask(port, 'GET', '/v2', undefined, { 'x-token': 'x'.repeat(6000) }))?.status,
+        200,
+        '6 KB head',
+      );
+      t.equal((await ask(port, 'GET', '/v2', undefined, { 'x-token': 'x'.repeat(40_000) }))?.status, 431);
+      await checkAlive(t, rig);
+    });
+
+    t.test('replies with binary tensors', async (t) => {
+      const rig = await setUp(t, choice);
+      rig.engine.echoes = false;
+      const answer = ask(rig.port, 'POST', INFER, '{}');
+      await rig.engine.submitted(1);
+      const bytes = Buffer.concat([Buffer.from('{"é":1}'), Buffer.from([0, 255, 10, 13])]);
+      rig.engine.answer(rig.engine.submissions[0]!, bytes, 8);
+      const reply = await answer;
+      t.match(reply?.headers, {
+        'content-type': 'application/octet-stream',
+        'inference-header-content-length': '8',
+        'content-length': '12',
+      });
+      t.same(reply?.body, bytes);
+      const failing = ask(rig.port, 'POST', INFER, '{}');
+      await rig.engine.submitted(2);
+      rig.engine.fail(rig.engine.submissions[1]!, 'RUN_FAILED', 'é');
+      isError(t, await failing, 500, 'a failed run');
+    });
+
+    t.test('bytes of a reply are used before send returns', async (t) => {
+      const rig = await setUp(t, choice);
+      rig.engine.echoes = false;
+      const answer = ask(rig.port, 'POST', INFER, '{}');
+      await rig.engine.submitted(1);
+      const bytes = Buffer.alloc(3_000_000, 'a');
+      rig.engine.answer(rig.engine.submissions[0]!, bytes);
+      bytes.fill('b');
+      const reply = await answer;
+      t.ok(reply?.body.equals(Buffer.alloc(3_000_000, 'a')));
+    });
+
+    t.test('body framing', async (t) => {
+      const rig = await setUp(t, choice);
+      const { port, engine } = rig;
+
+      t.test('no body at all, and an empty one', async (t) => {
+        for (const headers of [{}, { 'content-length': '0' }]) {
+          const reply = await ask(port, 'POST', INFER, undefined, headers);
+          t.equal(reply?.status, 200);
+          t.equal(engine.submissions.at(-1)?.body.byteLength, 0);
+        }
+      });
+
+      t.test('one TCP segment per byte', async (t) => {
+        const client = await RawClient.open(port);
+        const body = '{"id":"byte by byte"}';
+        const bytes = requestBytes('POST', INFER, body);
+        const lineEnd = bytes.indexOf('\r\n') + 2;
+        // uWebSockets.js before 20.56 answers 505 where a segment ends inside the request line.
+        client.write(bytes.subarray(0, lineEnd));
+        await client.writeByByte(bytes.subarray(lineEnd));
+        t.equal((await client.reply())?.body.toString(), body);
+        client.write(`POST ${INFER} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n`);
+        await client.writeByByte(
+          Buffer.from(chunkBytes('{"id":') + chunkBytes('"chunks"}') + chunkBytes('')),
+        );
+        t.equal((await client.reply())?.body.toString(), '{"id":"chunks"}');
+        client.close();
+      });
+
+      t.test('chunked', async (t) => {
+        const headers = { 'transfer-encoding': 'chunked' };
+        const parts = Array.from({ length: 5000 }, (_, index) => `${index},`);
+        const whole = parts.map(chunkBytes).join('') + chunkBytes('');
+        const reply = await ask(port, 'POST', INFER, whole, headers);
+        t.equal(reply?.body.toString(), parts.join(''));
+        t.equal((await ask(port, 'POST', INFER, chunkBytes(''), headers))?.status, 200, 'empty');
+        const reused = await RawClient.open(port);
+        for (const text of ['a', 'b']) {
+          reused.write(requestBytes('POST', INFER, chunkBytes(text) + chunkBytes(''), headers));
+          t.equal((await reused.reply())?.body.toString(), text);
+        }
+        reused.close();
+      });
+
+      t.test('at the limit, over it, and on with the same connection', async (t) => {
+        const client = await RawClient.open(port);
+        const exact = 'x'.repeat(JSON_LIMIT);
+        client.write(requestBytes('POST', INFER, exact));
+        t.equal((await client.reply())?.body.byteLength, JSON_LIMIT);
+        client.write(requestBytes('POST', INFER, `${exact}x`));
+        isError(t, await client.reply(), 413, 'by Content-Length');
+        const chunked = { 'transfer-encoding': 'chunked' };
+        client.write(
+          requestBytes('POST', INFER, chunkBytes(exact) + chunkBytes('x') + chunkBytes(''), chunked),
+        );
+        isError(t, await client.reply(), 413, 'by running total');
+        const binary = { 'inference-header-content-length': '1' };
+        client.write(requestBytes('POST', INFER, 'y'.repeat(BINARY_LIMIT), binary));
+        t.equal((await client.reply())?.body.byteLength, BINARY_LIMIT);
+        client.write(requestBytes('POST', INFER, 'y'.repeat(BINARY_LIMIT + 1), binary));
+        isError(t, await client.reply(), 413, 'binary');
+        client.write(requestBytes('POST', INFER, 'in step'));
+        t.equal((await client.reply())?.body.toString(), 'in step');
+        client.close();
+      });
+
+      t.test('413 comes before the body', async (t) => {
+        const client = await RawClient.open(port);
+        client.write(requestBytes('POST', INFER, undefined, { 'content-length': '123456789' }));
+        isError(t, await client.reply(), 413, 'no byte of the body was sent');
+        client.close();
+      });
+
+      t.test('a Content-Length that lies', async (t) => {
+        const short = await RawClient.open(port);
+        const before = engine.submissions.length;
+        short.write(requestBytes('POST', INFER, 'abc', { 'content-length': '4' }));
+        short.socket.end();
+        await short.closed();
+        await eventually(() => rig.admission.inFlightRequests === 0);
+        t.equal(engine.submissions.length, before, 'a body that never ended is no request');
+        t.equal(engine.openBodies.size, 0);
+        for (const length of ['-1', '1x', 'abc']) {
+          const reply = await ask(port, 'POST', INFER, 'abc', { 'content-length': length });
+          t.ok(reply === undefined || reply.status === 400, `Content-Length ${length}: refused or closed`);
+        }
+        const both = await ask(port, 'POST', INFER, chunkBytes('a') + chunkBytes(''), {
+          'content-length': '1',
+          'transfer-encoding': 'chunked',
+        });
+        t.ok(both === undefined || both.status === 400, 'both framings at once');
+        t.equal(engine.submissions.length, before);
+        await checkAlive(t, rig);
+      });
+
+      t.test('an error reply waits for the body', async (t) => {
+        const client = await RawClient.open(port);
+        client.write(requestBytes('POST', '/nowhere', undefined, { 'content-length': '4' }));
+        client.write('ab');
+        client.write('cd');
+        isError(t, await client.reply(), 404, 'after the body');
+        client.write(requestBytes('POST', INFER, 'in step'));
+        t.equal((await client.reply())?.body.toString(), 'in step');
+        client.close();
+      });
+
+      t.test('Expect: 100-continue', async (t) => {
+        const client = await RawClient.open(port);
+        client.write(
+          requestBytes('POST', INFER, undefined, { expect: '100-continue', 'content-length': '2' }),
+        );
+        t.equal((await client.reply())?.status, 100);
+        client.write('{}');
+        t.equal((await client.reply())?.body.toString(), '{}');
+        client.write(
+          requestBytes('POST', INFER, undefined, { expect: '100-continue', 'content-length': '9999999' }),
+        );
+        // uWebSockets.js gives its go-ahead before it asks anybody; the refusal follows at once.
+        if (choice === 'uws') t.equal((await client.reply())?.status, 100);
+        isError(t, await client.reply(), 413, 'no go-ahead for a body over the limit');
+        client.close();
+      });
+    });
+
+    t.test('aborts at six phases', async (t) => {
+      const rig = await setUp(t, choice);
+      const { port, engine, admission } = rig;
+      engine.echoes = false;
+      const body = 'x'.repeat(1000);
+      const bytes = requestBytes('POST', INFER, body);
+      const headEnd = bytes.indexOf('\r\n\r\n') + 4;
+      const phases: Record<string, (client: RawClient) => Promise<void> | void> = {
+        'before a byte': () => undefined,
+        'inside the head': (client) => client.write(bytes.subarray(0, headEnd - 10)),
+        'after the head': (client) => client.write(bytes.subarray(0, headEnd)),
+        'inside the body': (client) => client.write(bytes.subarray(0, headEnd + 500)),
+        'while it waits': async (client) => {
+          const before = engine.submissions.length;
+          client.write(bytes);
+          await engine.submitted(before + 1);
+        },
+        'while the reply is written': async (client) => {
+          const before = engine.submissions.length;
+          client.write(bytes);
+          await engine.submitted(before + 1);
+          client.socket.pause();
+          engine.answer(engine.submissions[before]!, Buffer.alloc(8_000_000));
+        },
+      };
+      for (const [name, phase] of Object.entries(phases)) {
+        for (let round = 0; round < 40; round += 1) {
+          const client = await RawClient.open(port);
+          await phase(client);
+          if (round % 2 === 0) client.reset();
+          else client.close();
+        }
+        await eventually(() => engine.waiting.every((submission) => submission.isCancelled));
+        t.ok(
+          engine.waiting.every((submission) => submission.isCancelled),
+          `${name}: whatever waited was cancelled`,
+        );
+        for (const submission of engine.waiting) engine.fail(submission, 'CANCELLED', 'cancelled');
+        await eventually(() => admission.inFlightRequests === 0);
+        t.match(
+          { ...admission },
+          { inFlightRequests: 0, inFlightBytes: 0 },
+          `${name}: nobody is left inside`,
+        );
+        t.equal(engine.openBodies.size, 0, `${name}: no body is left`);
+      }
+      t.same(rig.faults, []);
+      engine.echoes = true;
+      await checkAlive(t, rig);
+    });
+
+    t.test('keep-alive, and requests that do not wait for their turn', async (t) => {
+      const rig = await setUp(t, choice);
+      const client = await RawClient.open(rig.port);
+      for (let index = 0; index < 100; index += 1) {
+        client.write(requestBytes('POST', INFER, `{"n":${index}}`));
+        t.equal((await client.reply())?.body.toString(), `{"n":${index}}`);
+      }
+      client.close();
+
+      const hasty = await RawClient.open(rig.port);
+      hasty.write(Buffer.concat([requestBytes('POST', INFER, '1'), requestBytes('POST', INFER, '2')]));
+      if (choice === 'node') {
+        t.equal((await hasty.reply())?.body.toString(), '1');
+        t.equal((await hasty.reply())?.body.toString(), '2');
+      } else {
+        // The library closes a connection on which a request comes while another waits for its answer.
+        t.equal(await hasty.reply(), undefined, 'closed without a reply');
+      }
+      hasty.close();
+      const reads = await RawClient.open(rig.port);
+      reads.write(
+        Buffer.concat([requestBytes('GET', '/v2/health/live'), requestBytes('GET', '/v2/health/ready')]),
+      );
+      t.equal((await reads.reply())?.body.toString(), '{"live":true}');
+      t.equal((await reads.reply())?.body.toString(), '{"ready":true}');
+      reads.close();
+      await checkAlive(t, rig);
+    });
+
+    t.test('a handler that throws, or forgets the request, answers 500', async (t) => {
+      const faults: string[] = [];
+      const log = {
+        warn: () => undefined,
+        error: (_fields: object, message: string) => faults.push(message),
+      };
+      const transport = await chooseTransport(choice, log);
+      const listening = await transport.listen('127.0.0.1', 0, (head) => {
+        if (head.path === '/throws') throw new Error('planted');
+        if (head.path === '/forgets') return null;
+        return {
+          chunk: () => {
+            throw new Error('planted in the body');
+          },
+          aborted: () => undefined,
+        };
+      });
+      t.teardown(() => {
+        listening.close();
+      });
+      for (const path of ['/throws', '/forgets', '/body']) {
+        for (const method of ['GET', 'POST', 'HEAD']) {
+          const reply = await ask(listening.port, method, path, method === 'POST' ? 'abc' : undefined);
+          t.equal(reply?.status, 500, `${method} ${path}`);
+          t.notMatch(reply?.body.toString(), 'planted');
+        }
+      }
+      t.equal(faults.length, 9);
+    });
+
+    t.test('stopping', async (t) => {
+      const rig = await setUp(t, choice);
+      const client = await RawClient.open(rig.port);
+      client.write(requestBytes('POST', INFER, 'before'));
+      t.equal((await client.reply())?.body.toString(), 'before');
+      rig.listening.stopListening();
+      await t.rejects(RawClient.open(rig.port), { code: 'ECONNREFUSED' });
+      client.write(requestBytes('POST', INFER, 'open connections go on'));
+      t.equal((await client.reply())?.body.toString(), 'open connections go on');
+      const drained = rig.admission.drain(1000);
+      client.write(requestBytes('POST', INFER, 'late'));
+      isError(t, await client.reply(), 503, 'draining');
+      t.equal(await drained, true);
+      rig.listening.close();
+      await client.closed();
+      rig.listening.close();
+    });
+
+    t.test('a port that is taken is an error', async (t) => {
+      const rig = await setUp(t, choice);
+      const transport = await chooseTransport(choice, { warn: () => undefined, error: () => undefined });
+      await t.rejects(transport.listen('127.0.0.1', rig.port, () => null));
+    });
+  });
+}
+
+t.test('auto falls back with one line that says why', async (t) => {
+  const lines: string[] = [];
+  const log = { warn: (_fields: object, message: string) => lines.push(message), error: () => undefined };
+  const refuse = () => Promise.reject(new Error('no binary for this Node\nwith details'));
+  const fallback = await chooseTransport('auto', log, refuse);
+  t.equal(fallback.name, 'node:http');
+  t.equal(lines.length, 1);
+  t.match(lines[0], /node:http.*no binary for this Node$/);
+  await t.rejects(chooseTransport('uws', log, refuse), /no binary for this Node/);
+  t.equal((await chooseTransport('node', log, refuse)).name, 'node:http');
+  t.equal((await chooseTransport('auto', log)).name, 'uWebSockets.js');
+  t.equal(lines.length, 1);
+});
