@@ -49,6 +49,8 @@ export interface VersionStats {
   readonly cancelled: number;
   readonly queueUs: number;
   readonly runUs: number;
+  /** The newest run failure, for the log; clients get a general message. */
+  readonly lastFailure: string;
   /** Requests accepted and not yet answered. */
   readonly inFlight: number;
 }

@@ -1,0 +1,49 @@
+// The export table of the addon, nothing else. Every name lives on the loop of the environment that loaded it.
+#include "base/data_type.h"
+#include "base/status.h"
+#include "binding/calls.h"
+
+namespace {
+
+// Raised with every change of what follows; TypeScript refuses another number.
+constexpr int kInterfaceNumber = 1;
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  auto* state = new sluice::AddonState();
+  env.AddCleanupHook([state] { delete state; });
+
+  exports.Set("interfaceNumber", kInterfaceNumber);
+  auto types = Napi::Array::New(env);
+  for (int i = 1; i < sluice::kDataTypeCount; ++i) types.Set(static_cast<uint32_t>(i), std::string(sluice::kDataTypes[i].name));
+  exports.Set("dataTypes", types);
+  auto errors = Napi::Array::New(env);
+  uint32_t number = 1;
+  for (const char* name : sluice::kErrorNames) errors.Set(number++, name);
+  exports.Set("errors", errors);
+
+  const auto add = [&](const char* name, Napi::Value (*call)(const Napi::CallbackInfo&)) {
+    exports.Set(name, Napi::Function::New(env, call, name, state));
+  };
+  add("openEngine", sluice::OpenEngine);
+  add("closeEngine", sluice::CloseEngine);
+  add("info", sluice::Info);
+  add("openModel", sluice::OpenModel);
+  add("startModel", sluice::StartModel);
+  add("closeModel", sluice::CloseModel);
+  add("stats", sluice::Stats);
+  add("submit", sluice::Submit);
+  add("submitBody", sluice::SubmitBody);
+  add("lastErrorText", sluice::LastErrorText);
+  add("flush", sluice::Flush);
+  add("drain", sluice::Drain);
+  add("takeLong", sluice::TakeLong);
+  add("cancel", sluice::Cancel);
+  add("bodyOpen", sluice::BodyOpen);
+  add("bodyAppend", sluice::BodyAppend);
+  add("bodyDrop", sluice::BodyDrop);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(sluice, Init)

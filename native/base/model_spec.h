@@ -1,0 +1,40 @@
+// What the native side knows of a served model version: its tensors and limits. Made once by the binding from the serving
+// plan that TypeScript completed; immutable afterwards, so any thread may read it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/data_type.h"
+#include "base/shape.h"
+
+namespace sluice {
+
+// Requested outputs and their wire form are kept as bits of one word.
+inline constexpr size_t kMaxTensors = 64;
+
+struct TensorSpec {
+  std::string name;
+  DataType type = DataType::kInvalid;
+  std::vector<int64_t> dims;        // as a request writes it, without the batch dimension; -1 varies
+  std::vector<int64_t> model_dims;  // as ONNX Runtime wants it, without the batch dimension
+  int64_t row_elements = -1;        // elements of one row (or of the whole tensor without batching); -1 where a dim varies
+  std::string reply_prefix;         // {"name":"...","datatype":"...","shape":[
+
+  bool has_fixed_bytes() const { return row_elements >= 0 && type != DataType::kBytes; }
+  size_t row_bytes() const { return static_cast<size_t>(row_elements) * DataTypeBytes(type); }
+};
+
+struct ModelSpec {
+  uint64_t serial = 0;         // never reused in a process, so caches may key on it
+  std::string display;         // model "m" version 1
+  std::string reply_prefix;    // "model_name":"m","model_version":"1"
+  int64_t max_batch_rows = 0;  // 0: no batch dimension
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+
+  bool has_batch_dim() const { return max_batch_rows > 0; }
+};
+
+}  // namespace sluice

@@ -1,0 +1,139 @@
+#include "binding/convert.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "codec/json_text.h"
+
+namespace sluice {
+
+namespace {
+
+// Never given twice in a process: decoders keep plans by it.
+std::atomic<uint64_t> next_serial{1};
+
+std::string Text(const Napi::Object& object, const char* key) { return object.Get(key).ToString().Utf8Value(); }
+
+int64_t Integer(const Napi::Object& object, const char* key, int64_t otherwise) {
+  const Napi::Value value = object.Get(key);
+  return value.IsNumber() ? value.As<Napi::Number>().Int64Value() : otherwise;
+}
+
+std::vector<int64_t> Integers(const Napi::Object& object, const char* key) {
+  std::vector<int64_t> numbers;
+  const Napi::Value value = object.Get(key);
+  if (!value.IsArray()) return numbers;
+  const auto array = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); ++i) numbers.push_back(array.Get(i).ToNumber().Int64Value());
+  return numbers;
+}
+
+std::vector<TensorSpec> Tensors(const Napi::Object& plan, const char* key) {
+  std::vector<TensorSpec> tensors;
+  const auto array = plan.Get(key).As<Napi::Array>();
+  if (array.Length() > kMaxTensors) {
+    throw Napi::Error::New(plan.Env(), "expected at most 64 tensors for " + std::string(key) + ", got " +
+                                           std::to_string(array.Length()));
+  }
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const auto object = array.Get(i).As<Napi::Object>();
+    TensorSpec tensor;
+    tensor.name = Text(object, "name");
+    tensor.type = DataTypeFromName(Text(object, "datatype"));
+    tensor.dims = Integers(object, "dims");
+    tensor.model_dims = Integers(object, "modelDims");
+    if (tensor.type == DataType::kInvalid || tensor.model_dims.size() >= kMaxRank || tensor.dims.size() >= kMaxRank) {
+      throw Napi::Error::New(plan.Env(), "expected a V2 datatype and a rank below 16 for tensor " + tensor.name);
+    }
+    Dims dims;
+    bool varies = false;
+    for (const int64_t dim : tensor.model_dims) {
+      varies = varies || dim < 0;
+      dims.Push(dim < 0 ? 0 : dim);
+    }
+    if (!varies && !ElementCount(dims, &tensor.row_elements)) {
+      throw Napi::Error::New(plan.Env(), "the number of elements of tensor " + tensor.name + " overflows");
+    }
+    tensor.reply_prefix = "{\"name\":" + JsonString(tensor.name) + ",\"datatype\":\"" +
+                          std::string(DataTypeName(tensor.type)) + "\",\"shape\":[";
+    tensors.push_back(std::move(tensor));
+  }
+  return tensors;
+}
+
+Napi::Array FromTensors(Napi::Env env, const std::vector<TensorSignature>& tensors) {
+  auto array = Napi::Array::New(env, tensors.size());
+  for (uint32_t i = 0; i < tensors.size(); ++i) {
+    auto object = Napi::Object::New(env);
+    auto shape = Napi::Array::New(env, tensors[i].shape.size());
+    for (uint32_t d = 0; d < tensors[i].shape.size(); ++d) {
+      shape.Set(d, Napi::Number::New(env, static_cast<double>(tensors[i].shape[d])));
+    }
+    object.Set("name", tensors[i].name);
+    object.Set("datatype", std::string(DataTypeName(tensors[i].type)));
+    object.Set("shape", shape);
+    array.Set(i, object);
+  }
+  return array;
+}
+
+}  // namespace
+
+EngineOptions ToEngineOptions(const Napi::Object& object) {
+  EngineOptions options;
+  options.onnxruntime_path = Text(object, "onnxruntimePath");
+  options.workers = static_cast<int>(Integer(object, "workers", 1));
+  options.inline_budget_ns = Integer(object, "inlineBudgetUs", 100) * 1000;
+  return options;
+}
+
+SessionOptions ToSessionOptions(const Napi::Object& object) {
+  SessionOptions options;
+  options.path = Text(object, "path");
+  options.directory = Text(object, "directory");
+  options.intra_op_threads = static_cast<int>(Integer(object, "intraOpThreads", 1));
+  options.inter_op_threads = static_cast<int>(Integer(object, "interOpThreads", 1));
+  const Napi::Value providers = object.Get("providers");
+  if (providers.IsArray()) {
+    const auto array = providers.As<Napi::Array>();
+    for (uint32_t i = 0; i < array.Length(); ++i) options.providers.push_back(array.Get(i).ToString().Utf8Value());
+  }
+  return options;
+}
+
+StartOptions ToStartOptions(const Napi::Object& plan) {
+  StartOptions options;
+  ModelSpec& spec = options.spec;
+  spec.serial = next_serial.fetch_add(1);
+  const std::string model = Text(plan, "modelName");
+  const std::string version = Text(plan, "versionName");
+  spec.display = "model \"" + model + "\" version " + version;
+  spec.reply_prefix = "\"model_name\":" + JsonString(model) + ",\"model_version\":" + JsonString(version);
+  spec.max_batch_rows = Integer(plan, "maxBatchRows", 0);
+  spec.inputs = Tensors(plan, "inputs");
+  spec.outputs = Tensors(plan, "outputs");
+  options.may_batch = plan.Get("isBatching").ToBoolean();
+  options.max_queue_delay_ns = Integer(plan, "maxQueueDelayUs", 0) * 1000;
+  options.preferred_rows = Integers(plan, "preferredBatchRows");
+  options.instance_count = static_cast<int>(Integer(plan, "instanceCount", 1));
+  const std::string execution = Text(plan, "execution");
+  options.execution = execution == "inline"   ? Execution::kInline
+                      : execution == "worker" ? Execution::kWorker
+                                              : Execution::kAuto;
+  return options;
+}
+
+Napi::Object FromSignature(Napi::Env env, const ModelSignature& signature) {
+  auto object = Napi::Object::New(env);
+  object.Set("inputs", FromTensors(env, signature.inputs));
+  object.Set("outputs", FromTensors(env, signature.outputs));
+  return object;
+}
+
+Napi::Error ToError(Napi::Env env, const Status& status) {
+  Napi::Error error = Napi::Error::New(env, status.message());
+  error.Value().Set("number", Napi::Number::New(env, static_cast<int>(status.code())));
+  return error;
+}
+
+}  // namespace sluice

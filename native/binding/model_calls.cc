@@ -1,0 +1,134 @@
+// The rare calls: engine, models, facts. Those that take long answer a promise, work on a loader thread, and come back through
+// the completion port of the loop that asked.
+#include "binding/calls.h"
+#include "binding/convert.h"
+
+namespace sluice {
+
+namespace {
+
+AddonState* StateOf(const Napi::CallbackInfo& info) { return static_cast<AddonState*>(info.Data()); }
+
+AddonState* OpenStateOf(const Napi::CallbackInfo& info) {
+  AddonState* state = StateOf(info);
+  if (!state->is_open()) throw Napi::Error::New(info.Env(), "the engine is not open");
+  return state;
+}
+
+// Runs `work` on a loader thread, then `settle` on the loop.
+Napi::Value InBackground(const Napi::CallbackInfo& info, std::function<Status()> work,
+                         std::function<Napi::Value(Napi::Env)> settle) {
+  AddonState* state = OpenStateOf(info);
+  auto deferred = std::make_shared<Napi::Promise::Deferred>(info.Env());
+  const Napi::Env env = info.Env();
+  std::shared_ptr<CompletionPort> port = state->port();
+  // The engine is not kept alive by its own loader thread: its end waits for loaders.
+  state->engine()->OnLoaderThread([=] {
+    auto status = std::make_shared<Status>(work());
+    port->Post([=] {
+      Napi::HandleScope scope(env);
+      if (status->ok()) {
+        deferred->Resolve(settle(env));
+      } else {
+        deferred->Reject(ToError(env, *status).Value());
+      }
+    });
+  });
+  return deferred->Promise();
+}
+
+}  // namespace
+
+Napi::Value OpenEngine(const Napi::CallbackInfo& info) {
+  AddonState* state = StateOf(info);
+  if (state->is_open()) throw Napi::Error::New(info.Env(), "the engine is open already");
+  const Status status = state->Open(info.Env(), ToEngineOptions(info[0].As<Napi::Object>()), info[1].As<Napi::Function>());
+  if (!status.ok()) throw ToError(info.Env(), status);
+  auto answer = Napi::Object::New(info.Env());
+  answer.Set("ring", state->RingBuffer());
+  answer.Set("replies", state->ReplyBuffer());
+  return answer;
+}
+
+Napi::Value CloseEngine(const Napi::CallbackInfo& info) {
+  StateOf(info)->Close();
+  return info.Env().Undefined();
+}
+
+Napi::Value Info(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  AddonState* state = OpenStateOf(info);
+  const Ort& ort = state->engine()->ort();
+  auto object = Napi::Object::New(env);
+  object.Set("onnxruntimePath", ort.path);
+  object.Set("onnxruntimeVersion", ort.version);
+  object.Set("workers", state->engine()->options().workers);
+  object.Set("hasCuda", false);
+  auto providers = Napi::Array::New(env, ort.providers.size());
+  for (uint32_t i = 0; i < ort.providers.size(); ++i) providers.Set(i, ort.providers[i]);
+  object.Set("providers", providers);
+  return object;
+}
+
+Napi::Value OpenModel(const Napi::CallbackInfo& info) {
+  Engine* engine = OpenStateOf(info)->engine();
+  auto handle = std::make_shared<uint32_t>(0);
+  return InBackground(
+      info, [engine, handle, options = ToSessionOptions(info[0].As<Napi::Object>())] { return engine->Open(options, handle.get()); },
+      [engine, handle](Napi::Env env) -> Napi::Value {
+        Napi::Object opened = FromSignature(env, engine->Version(*handle)->signature());
+        opened.Set("handle", *handle);
+        return opened;
+      });
+}
+
+Napi::Value StartModel(const Napi::CallbackInfo& info) {
+  Engine* engine = OpenStateOf(info)->engine();
+  const uint32_t handle = info[0].As<Napi::Number>();
+  return InBackground(
+      info, [engine, handle, options = ToStartOptions(info[1].As<Napi::Object>())] { return engine->Start(handle, options); },
+      [engine, handle](Napi::Env env) -> Napi::Value {
+        ModelVersion* version = engine->Version(handle);
+        auto report = Napi::Object::New(env);
+        report.Set("execution", version->runs_inline() ? "inline" : "worker");
+        report.Set("batchLimitRows", static_cast<double>(version->rules().limit_rows));
+        report.Set("warmupMs", static_cast<double>(version->warm_up_ns()) / 1e6);
+        auto costs = Napi::Array::New(env);
+        for (const CostPoint& point : version->cost().points()) {
+          auto pair = Napi::Array::New(env, 2);
+          pair.Set(0u, static_cast<double>(point.rows));
+          pair.Set(1u, static_cast<double>(point.run_ns) / 1e3);
+          costs.Set(costs.Length(), pair);
+        }
+        report.Set("costUs", costs);
+        return report;
+      });
+}
+
+Napi::Value CloseModel(const Napi::CallbackInfo& info) {
+  Engine* engine = OpenStateOf(info)->engine();
+  const uint32_t handle = info[0].As<Napi::Number>();
+  return InBackground(
+      info, [engine, handle] { return engine->Close(handle); }, [](Napi::Env env) { return env.Undefined(); });
+}
+
+Napi::Value Stats(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  ModelVersion* version = OpenStateOf(info)->engine()->Version(info[0].As<Napi::Number>());
+  if (version == nullptr) throw Napi::Error::New(env, "no open model has this handle");
+  const VersionCounters& counters = version->counters;
+  auto object = Napi::Object::New(env);
+  const auto set = [&](const char* key, double value) { object.Set(key, value); };
+  set("requests", static_cast<double>(counters.requests.load()));
+  set("rows", static_cast<double>(counters.rows.load()));
+  set("runs", static_cast<double>(counters.runs.load()));
+  set("failures", static_cast<double>(counters.failures.load()));
+  set("cancelled", static_cast<double>(counters.cancelled.load()));
+  set("queueUs", static_cast<double>(counters.queue_ns.load()) / 1e3);
+  set("runUs", static_cast<double>(counters.run_ns.load()) / 1e3);
+  set("inFlight", static_cast<double>(version->in_flight()));
+  object.Set("lastFailure", version->LastFailure());
+  return object;
+}
+
+}  // namespace sluice

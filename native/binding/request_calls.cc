@@ -1,0 +1,205 @@
+// The path of a request across the border: submit, flush at the end of the tick, drain. Loop thread.
+#include <algorithm>
+#include <cstring>
+
+#include "base/clock.h"
+#include "binding/calls.h"
+
+namespace sluice {
+
+namespace {
+
+AddonState* StateOf(const Napi::CallbackInfo& info) { return static_cast<AddonState*>(info.Data()); }
+
+// A Content-Length is only a claim: this much is set aside for it at once, the rest as it comes.
+constexpr size_t kMostSetAsideBytes = size_t{1} << 20;
+// Longer replies get memory of their own instead of passing through the shared one.
+constexpr size_t kLongReplyBytes = 128 * 1024;
+
+Napi::Value Number(const Napi::CallbackInfo& info, double value) { return Napi::Number::New(info.Env(), value); }
+
+// Takes back a request that was refused before it was accepted; answers minus the error number.
+Napi::Value Refuse(const Napi::CallbackInfo& info, AddonState* state, Request* request, const Status& status) {
+  state->last_error = status.message();
+  if (request != nullptr) {
+    state->port()->Release(request);
+    state->port()->RecycleTickets();
+  }
+  return Number(info, -static_cast<double>(status.code()));
+}
+
+Napi::Value Accept(const Napi::CallbackInfo& info, AddonState* state, ModelVersion* version, uint32_t handle, Request* request) {
+  version->Accepted();
+  state->batcher()->Add(version, handle, request);
+  return Number(info, request->ticket);
+}
+
+ModelVersion* StartedVersion(AddonState* state, uint32_t handle) {
+  ModelVersion* version = state->is_open() ? state->engine()->Version(handle) : nullptr;
+  return version != nullptr && version->is_started() ? version : nullptr;
+}
+
+void WriteRow(uint32_t* row, const Request& request, size_t offset) {
+  row[0] = request.ticket;
+  row[1] = static_cast<uint32_t>(request.code);
+  row[2] = static_cast<uint32_t>(offset);
+  row[3] = static_cast<uint32_t>(request.reply.size());
+  row[4] = static_cast<uint32_t>(request.reply_head_bytes);
+}
+
+int FillRing(AddonState* state) {
+  CompletionPort* port = state->port().get();
+  // Whatever was delivered from the ring before has been read by now.
+  port->RecycleTickets();
+  size_t rows = 0;
+  size_t offset = 0;
+  while (rows < kRingRows) {
+    Request* request = port->NextCompleted();
+    if (request == nullptr) break;
+    const size_t bytes = request->reply.size();
+    const bool is_long = bytes > kLongReplyBytes;
+    if (is_long && rows == 0) {
+      port->PutBack();
+      return -1;
+    }
+    if (is_long || offset + bytes > kReplyBytes) {
+      port->PutBack();
+      break;
+    }
+    WriteRow(state->ring() + rows * kRingFields, *request, offset);
+    if (bytes > 0) std::memcpy(state->replies() + offset, request->reply.data(), bytes);
+    offset += AlignUp(bytes);
+    ++rows;
+    port->Release(request);
+  }
+  return static_cast<int>(rows);
+}
+
+}  // namespace
+
+Napi::Value Submit(const Napi::CallbackInfo& info) {
+  AddonState* state = StateOf(info);
+  const uint32_t handle = info[0].As<Napi::Number>();
+  ModelVersion* version = StartedVersion(state, handle);
+  if (version == nullptr) return Refuse(info, state, nullptr, Status(Code::kNotReady, "the model version is not ready"));
+  const auto head_length = static_cast<int64_t>(info[1].As<Napi::Number>().DoubleValue());
+  auto body = info[2].As<Napi::ArrayBuffer>();
+  const auto* bytes = static_cast<const uint8_t*>(body.Data());
+  const size_t size = body.ByteLength();
+
+  Request* request = state->port()->Acquire();
+  request->submitted_ns = NowNs();
+  try {
+    if (V2Decoder::IsLong(version->spec(), size, head_length)) {
+      request->body.Append(bytes, size);
+      request->head_length = head_length;
+      request->version = version;
+      version->Accepted();
+      if (state->engine()->SubmitForDecode(request)) return Number(info, request->ticket);
+      version->Completed(1);
+      return Refuse(info, state, request, Status(Code::kDraining, "the server is shutting down"));
+    }
+    const Status status = state->decoder()->Decode(version->spec(), bytes, size, head_length, request);
+    if (!status.ok()) return Refuse(info, state, request, status);
+  } catch (const std::bad_alloc&) {
+    return Refuse(info, state, request, Status(Code::kQueueFull, "out of memory for the request"));
+  }
+  request->version = version;
+  return Accept(info, state, version, handle, request);
+}
+
+Napi::Value SubmitBody(const Napi::CallbackInfo& info) {
+  AddonState* state = StateOf(info);
+  const uint32_t handle = info[0].As<Napi::Number>();
+  Request* request = state->port()->Find(info[2].As<Napi::Number>().Uint32Value());
+  if (request == nullptr || request->version != nullptr) {
+    return Refuse(info, state, nullptr, Status(Code::kInternal, "no body has this number"));
+  }
+  ModelVersion* version = StartedVersion(state, handle);
+  if (version == nullptr) return Refuse(info, state, request, Status(Code::kNotReady, "the model version is not ready"));
+  request->submitted_ns = NowNs();
+  request->head_length = static_cast<int64_t>(info[1].As<Napi::Number>().DoubleValue());
+  if (V2Decoder::IsLong(version->spec(), request->body.size(), request->head_length)) {
+    request->version = version;
+    version->Accepted();
+    if (state->engine()->SubmitForDecode(request)) return Number(info, request->ticket);
+    version->Completed(1);
+    request->version = nullptr;
+    return Refuse(info, state, request, Status(Code::kDraining, "the server is shutting down"));
+  }
+  try {
+    // An empty body still needs memory that the parser may read.
+    request->body.Reserve(1);
+    const Status status = state->decoder()->DecodeOwned(version->spec(), request);
+    if (!status.ok()) return Refuse(info, state, request, status);
+  } catch (const std::bad_alloc&) {
+    return Refuse(info, state, request, Status(Code::kQueueFull, "out of memory for the request"));
+  }
+  request->version = version;
+  return Accept(info, state, version, handle, request);
+}
+
+Napi::Value LastErrorText(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), StateOf(info)->last_error);
+}
+
+Napi::Value Flush(const Napi::CallbackInfo& info) {
+  AddonState* state = StateOf(info);
+  if (!state->is_open()) return Number(info, 0);
+  state->batcher()->Flush();
+  return Number(info, FillRing(state));
+}
+
+Napi::Value Drain(const Napi::CallbackInfo& info) {
+  AddonState* state = StateOf(info);
+  return Number(info, state->is_open() ? FillRing(state) : 0);
+}
+
+Napi::Value TakeLong(const Napi::CallbackInfo& info) {
+  AddonState* state = StateOf(info);
+  Request* request = state->port()->NextCompleted();
+  WriteRow(state->ring(), *request, 0);
+  auto buffer = Napi::ArrayBuffer::New(info.Env(), request->reply.size());
+  std::memcpy(buffer.Data(), request->reply.data(), request->reply.size());
+  state->port()->Release(request);
+  return buffer;
+}
+
+Napi::Value Cancel(const Napi::CallbackInfo& info) {
+  AddonState* state = StateOf(info);
+  if (!state->is_open()) return info.Env().Undefined();
+  Request* request = state->port()->Find(info[0].As<Napi::Number>().Uint32Value());
+  if (request != nullptr) request->is_cancelled.store(true, std::memory_order_relaxed);
+  return info.Env().Undefined();
+}
+
+Napi::Value BodyOpen(const Napi::CallbackInfo& info) {
+  AddonState* state = StateOf(info);
+  if (!state->is_open()) throw Napi::Error::New(info.Env(), "the engine is not open");
+  Request* request = state->port()->Acquire();
+  const double expected = info[0].As<Napi::Number>().DoubleValue();
+  if (expected > 0) request->body.Reserve(std::min(static_cast<size_t>(expected), kMostSetAsideBytes));
+  return Number(info, request->ticket);
+}
+
+Napi::Value BodyAppend(const Napi::CallbackInfo& info) {
+  AddonState* state = StateOf(info);
+  Request* request = state->is_open() ? state->port()->Find(info[0].As<Napi::Number>().Uint32Value()) : nullptr;
+  if (request == nullptr || request->version != nullptr) throw Napi::Error::New(info.Env(), "no body has this number");
+  auto chunk = info[1].As<Napi::ArrayBuffer>();
+  request->body.Append(chunk.Data(), chunk.ByteLength());
+  return info.Env().Undefined();
+}
+
+Napi::Value BodyDrop(const Napi::CallbackInfo& info) {
+  AddonState* state = StateOf(info);
+  if (!state->is_open()) return info.Env().Undefined();
+  Request* request = state->port()->Find(info[0].As<Napi::Number>().Uint32Value());
+  if (request != nullptr && request->version == nullptr) {
+    state->port()->Release(request);
+    state->port()->RecycleTickets();
+  }
+  return info.Env().Undefined();
+}
+
+}  // namespace sluice

@@ -1,0 +1,99 @@
+#include "codec/tensor_check.h"
+
+#include <cstring>
+
+namespace sluice {
+
+namespace {
+
+std::string ExpectedShape(const ModelSpec& spec, const TensorSpec& tensor) {
+  std::string text = "[";
+  if (spec.has_batch_dim()) text += "1.." + std::to_string(spec.max_batch_rows);
+  for (const int64_t dim : tensor.dims) {
+    if (text.size() > 1) text += ",";
+    text += std::to_string(dim);
+  }
+  return text + "]";
+}
+
+Status WrongShape(const ModelSpec& spec, const TensorSpec& tensor, const Dims& wire) {
+  return Status(Code::kShapeMismatch, "expected shape " + ExpectedShape(spec, tensor) + " for " + InputName(tensor.name) +
+                                          " of " + spec.display + ", got " + DimsText(wire));
+}
+
+// Carries the request's values of varying dimensions over into the model's shape.
+void FillModelDims(const TensorSpec& tensor, const int64_t* wire, Dims* dims) {
+  dims->Clear();
+  size_t varying = 0;
+  for (const int64_t model_dim : tensor.model_dims) {
+    if (model_dim >= 0) {
+      dims->Push(model_dim);
+      continue;
+    }
+    while (varying < tensor.dims.size() && tensor.dims[varying] >= 0) ++varying;
+    dims->Push(varying < tensor.dims.size() ? wire[varying++] : 1);
+  }
+}
+
+}  // namespace
+
+std::string InputName(const std::string& name) { return "input \"" + name + "\""; }
+
+Status CheckShape(const ModelSpec& spec, const TensorSpec& tensor, const Dims& wire, int64_t* rows, Dims* dims,
+                  int64_t* elements) {
+  int64_t count = 0;
+  if (!ElementCount(wire, &count) || count > INT64_MAX / 16) {
+    return Status(Code::kShapeMismatch, "the number of elements of " + InputName(tensor.name) + " overflows: shape " +
+                                            DimsText(wire));
+  }
+  const int batch_dims = spec.has_batch_dim() ? 1 : 0;
+  const int expected_rank = batch_dims + static_cast<int>(tensor.dims.size());
+  if (batch_dims == 0 && wire.rank == 0 && tensor.model_dims.empty()) {
+    // A scalar is written [1]; [] says the same for a model tensor of rank 0.
+    *rows = 1;
+    dims->Clear();
+    *elements = 1;
+    return Status();
+  }
+  if (wire.rank != expected_rank) return WrongShape(spec, tensor, wire);
+  for (int i = batch_dims; i < wire.rank; ++i) {
+    const int64_t expected = tensor.dims[static_cast<size_t>(i - batch_dims)];
+    if (expected >= 0 && wire.at[i] != expected) return WrongShape(spec, tensor, wire);
+  }
+  *rows = 1;
+  if (batch_dims == 1) {
+    *rows = wire.at[0];
+    if (*rows < 1 || *rows > spec.max_batch_rows) {
+      return Status(Code::kShapeMismatch, "expected 1 to " + std::to_string(spec.max_batch_rows) + " rows for " + spec.display +
+                                              ", got " + std::to_string(*rows) + " in " + InputName(tensor.name));
+    }
+  }
+  FillModelDims(tensor, wire.at + batch_dims, dims);
+  *elements = count;
+  return Status();
+}
+
+Status CheckBytesWalk(const TensorSpec& tensor, const uint8_t* bytes, size_t byte_count, int64_t elements) {
+  size_t at = 0;
+  for (int64_t i = 0; i < elements; ++i) {
+    uint32_t length = 0;
+    if (byte_count - at < sizeof(length)) {
+      return Status(Code::kBadRequest, "expected " + std::to_string(elements) + " strings for " + InputName(tensor.name) +
+                                           ", the bytes end after " + std::to_string(i));
+    }
+    std::memcpy(&length, bytes + at, sizeof(length));
+    at += sizeof(length);
+    if (byte_count - at < length) {
+      return Status(Code::kBadRequest, "string " + std::to_string(i) + " of " + InputName(tensor.name) + " claims " +
+                                           std::to_string(length) + " bytes, " + std::to_string(byte_count - at) + " are left");
+    }
+    at += length;
+  }
+  if (at != byte_count) {
+    return Status(Code::kBadRequest, std::to_string(byte_count - at) + " bytes are left after the " + std::to_string(elements) +
+                                         " strings of " + InputName(tensor.name));
+  }
+  return Status();
+}
+
+}  // namespace sluice

@@ -1,0 +1,101 @@
+#include "engine/completion_port.h"
+
+namespace sluice {
+
+namespace {
+// Memory that a request keeps for the next one; larger buffers go back.
+constexpr size_t kKeptBytes = 64 * 1024;
+}  // namespace
+
+Request* CompletionPort::Acquire() {
+  uint32_t ticket;
+  if (free_tickets_.empty()) {
+    ticket = static_cast<uint32_t>(all_.size());
+    all_.push_back(std::make_unique<Request>());
+    is_taken_.push_back(false);
+    all_.back()->ticket = ticket;
+    all_.back()->port = this;
+  } else {
+    ticket = free_tickets_.back();
+    free_tickets_.pop_back();
+  }
+  is_taken_[ticket] = true;
+  ++outstanding_;
+  Request* request = all_[ticket].get();
+  request->version = nullptr;
+  request->is_cancelled.store(false, std::memory_order_relaxed);
+  request->code = Code::kOk;
+  request->reply.Clear();
+  request->body.Clear();
+  request->reply_head_bytes = 0;
+  return request;
+}
+
+Request* CompletionPort::Find(uint32_t ticket) {
+  return ticket < all_.size() && is_taken_[ticket] ? all_[ticket].get() : nullptr;
+}
+
+void CompletionPort::Release(Request* request) {
+  request->tensors.Trim(kKeptBytes);
+  request->body.Trim(kKeptBytes);
+  request->reply.Trim(kKeptBytes);
+  is_taken_[request->ticket] = false;
+  resting_tickets_.push_back(request->ticket);
+  --outstanding_;
+}
+
+void CompletionPort::RecycleTickets() {
+  free_tickets_.insert(free_tickets_.end(), resting_tickets_.begin(), resting_tickets_.end());
+  resting_tickets_.clear();
+}
+
+Request* CompletionPort::NextCompleted() {
+  while (next_ready_ == ready_.size()) {
+    ready_.clear();
+    next_ready_ = 0;
+    if (!is_woken_.load(std::memory_order_acquire)) return nullptr;
+    std::vector<std::function<void()>> posted;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      is_woken_.store(false, std::memory_order_release);
+      ready_.swap(finished_);
+      posted.swap(posted_);
+    }
+    for (auto& post : posted) post();
+  }
+  return ready_[next_ready_++];
+}
+
+void CompletionPort::Complete(Request* const* requests, size_t count) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    finished_.insert(finished_.end(), requests, requests + count);
+  }
+  WakeOnce();
+}
+
+void CompletionPort::Post(std::function<void()> post) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    posted_.push_back(std::move(post));
+  }
+  WakeOnce();
+}
+
+void CompletionPort::WakeOnce() {
+  if (!is_woken_.exchange(true, std::memory_order_acq_rel)) wake_();
+}
+
+void CompletionPort::CancelAll() {
+  for (size_t ticket = 0; ticket < all_.size(); ++ticket) {
+    if (is_taken_[ticket]) all_[ticket]->is_cancelled.store(true, std::memory_order_relaxed);
+  }
+}
+
+void CompletionPort::ReleaseUnsubmitted() {
+  for (size_t ticket = 0; ticket < all_.size(); ++ticket) {
+    if (is_taken_[ticket] && all_[ticket]->version == nullptr) Release(all_[ticket].get());
+  }
+}
+
+}  // namespace sluice

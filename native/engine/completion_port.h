@@ -1,0 +1,64 @@
+// CompletionPort: the end of the road of one event loop's requests. It owns the requests (a pool) and their tickets; workers put
+// finished requests in, the loop takes them out. One wake-up of the loop serves everything that finished until it looks.
+// Complete may be called by any thread; everything else by the loop alone.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "schedule/request.h"
+
+namespace sluice {
+
+class CompletionPort {
+ public:
+  // `wake` makes the loop call NextCompleted soon; called by any thread, at most once per emptying.
+  explicit CompletionPort(std::function<void()> wake) : wake_(std::move(wake)) {}
+
+  // A fresh request with its ticket.
+  Request* Acquire();
+  // The request that holds `ticket`, or null.
+  Request* Find(uint32_t ticket);
+  // Takes the request back; its ticket is given out again only after RecycleTickets, so that a batch of answers that is being
+  // delivered never names one ticket twice.
+  void Release(Request* request);
+  void RecycleTickets();
+
+  void CompleteOnLoop(Request* request) { ready_.push_back(request); }
+  // The next finished request, or null. Finished requests still hold their ticket. Runs what was posted, too.
+  Request* NextCompleted();
+  // Puts back what NextCompleted gave last.
+  void PutBack() { --next_ready_; }
+
+  // Any thread. `post` runs on the loop.
+  void Complete(Request* const* requests, size_t count);
+  void Post(std::function<void()> post);
+
+  // Requests acquired and not released.
+  size_t outstanding() const { return outstanding_; }
+  void CancelAll();
+  // Takes back requests that no version has accepted: bodies that were being collected.
+  void ReleaseUnsubmitted();
+
+ private:
+  void WakeOnce();
+
+  const std::function<void()> wake_;
+  std::vector<std::unique_ptr<Request>> all_;  // by ticket
+  std::vector<bool> is_taken_;                 // by ticket
+  std::vector<uint32_t> free_tickets_;
+  std::vector<uint32_t> resting_tickets_;
+  size_t outstanding_ = 0;
+  std::vector<Request*> ready_;  // finished, seen by the loop
+  size_t next_ready_ = 0;
+
+  std::mutex mutex_;  // guards what follows
+  std::vector<Request*> finished_;
+  std::vector<std::function<void()>> posted_;
+  std::atomic<bool> is_woken_{false};
+};
+
+}  // namespace sluice

@@ -1,0 +1,81 @@
+// Engine: the owner of everything native: the ONNX Runtime library, the model versions, the scheduler, worker and loader threads.
+// One per process, shared by its event loops; ends when the last of them lets go.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/decode_thread.h"
+#include "engine/model_version.h"
+#include "schedule/scheduler.h"
+
+namespace sluice {
+
+struct EngineOptions {
+  std::string onnxruntime_path;
+  int workers = 1;
+  int64_t inline_budget_ns = 100'000;
+};
+
+class Engine {
+ public:
+  // The process's engine, made on the first call; later calls share it, whatever their options say.
+  static Status Acquire(const EngineOptions& options, std::shared_ptr<Engine>* engine);
+  ~Engine();
+
+  const Ort& ort() const { return *ort_; }
+  const EngineOptions& options() const { return options_; }
+  Scheduler* scheduler() { return &scheduler_; }
+
+  // Runs `work` on a loader thread of low priority; never on the loop or a worker.
+  void OnLoaderThread(std::function<void()> work);
+
+  // Loader threads. Open answers a handle, Close waits for what is in flight and frees.
+  Status Open(const SessionOptions& options, uint32_t* handle);
+  Status Start(uint32_t handle, StartOptions options);
+  Status Close(uint32_t handle);
+
+  // Any thread; null for a handle that is not open.
+  ModelVersion* Version(uint32_t handle) const {
+    return handle < kMostVersions ? versions_[handle].load(std::memory_order_acquire) : nullptr;
+  }
+
+  // Decodes `request->body` off the loop, then queues it; completes it itself when that fails. False when closed.
+  bool SubmitForDecode(Request* request) { return decoder_.Submit(request); }
+  // False when closed; the requests then still belong to the caller.
+  bool Submit(ModelVersion* version, Request* const* requests, size_t count) {
+    return scheduler_.Submit(version->queue(), requests, count);
+  }
+
+  // Answers what waits with DRAINING and lets the workers go. Idempotent.
+  void StopIntake();
+
+ private:
+  static constexpr size_t kMostVersions = 16384;
+
+  Engine(const Ort* ort, EngineOptions options);
+  void Work();
+
+  const Ort* const ort_;
+  const EngineOptions options_;
+  Scheduler scheduler_;
+  DecodeThread decoder_;
+  std::vector<std::thread> workers_;
+  std::array<std::atomic<ModelVersion*>, kMostVersions> versions_{};
+
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable loaders_done_;
+  int loaders_ = 0;
+};
+
+// Gives finished requests back to their ports and their version its freedom.
+void CompleteRequests(ModelVersion* version, Request* const* requests, size_t count);
+
+}  // namespace sluice

@@ -1,0 +1,139 @@
+#include "run/ort_model.h"
+
+#include "memory/aligned_buffer.h"
+#include "run/onnx_file.h"
+#include "run/ort_slot.h"
+#include "run/ort_types.h"
+
+namespace sluice {
+
+namespace {
+
+// Frees what the C API hands out, whichever way a function is left.
+template <typename T>
+using OrtOwned = std::unique_ptr<T, void (*)(T*)>;
+
+Status AppendProvider(const Ort& ort, const std::string& provider, OrtSessionOptions* options) {
+  const OrtApi* api = ort.api;
+  const auto check = [&](OrtStatus* status) { return TakeOrtStatus(ort, status, Code::kModelInvalid); };
+  if (provider == "cuda") {
+    OrtCUDAProviderOptionsV2* raw = nullptr;
+    if (Status status = check(api->CreateCUDAProviderOptions(&raw)); !status.ok()) return status;
+    OrtOwned<OrtCUDAProviderOptionsV2> owned(raw, api->ReleaseCUDAProviderOptions);
+    // Exhaustive search stalls seconds on every new shape; the heuristic reaches the same steady state.
+    const char* keys[] = {"cudnn_conv_algo_search", "arena_extend_strategy"};
+    const char* values[] = {"HEURISTIC", "kSameAsRequested"};
+    if (Status status = check(api->UpdateCUDAProviderOptions(raw, keys, values, 2)); !status.ok()) return status;
+    return check(api->SessionOptionsAppendExecutionProvider_CUDA_V2(options, raw));
+  }
+  if (provider == "tensorrt") {
+    OrtTensorRTProviderOptionsV2* raw = nullptr;
+    if (Status status = check(api->CreateTensorRTProviderOptions(&raw)); !status.ok()) return status;
+    OrtOwned<OrtTensorRTProviderOptionsV2> owned(raw, api->ReleaseTensorRTProviderOptions);
+    return check(api->SessionOptionsAppendExecutionProvider_TensorRT_V2(options, raw));
+  }
+  return Status(Code::kModelInvalid, "expected execution provider cuda or tensorrt, got \"" + provider + "\"");
+}
+
+Status SetOptions(const Ort& ort, const SessionOptions& options, bool has_external_data, OrtSessionOptions* raw) {
+  const OrtApi* api = ort.api;
+  const auto check = [&](OrtStatus* status) { return TakeOrtStatus(ort, status, Code::kModelInvalid); };
+  if (Status s = check(api->SetIntraOpNumThreads(raw, options.intra_op_threads)); !s.ok()) return s;
+  if (Status s = check(api->SetInterOpNumThreads(raw, options.inter_op_threads)); !s.ok()) return s;
+  const ExecutionMode mode = options.inter_op_threads > 1 ? ORT_PARALLEL : ORT_SEQUENTIAL;
+  if (Status s = check(api->SetSessionExecutionMode(raw, mode)); !s.ok()) return s;
+  if (Status s = check(api->SetSessionGraphOptimizationLevel(raw, ORT_ENABLE_ALL)); !s.ok()) return s;
+  // Memory patterns cost more than they bring when the batch size changes from run to run.
+  if (Status s = check(api->DisableMemPattern(raw)); !s.ok()) return s;
+  // Spinning pools burn a core while idle and slow every neighbour.
+  if (Status s = check(api->AddSessionConfigEntry(raw, "session.intra_op.allow_spinning", "0")); !s.ok()) return s;
+  if (Status s = check(api->AddSessionConfigEntry(raw, "session.inter_op.allow_spinning", "0")); !s.ok()) return s;
+  if (has_external_data) {
+    const char* key = "session.model_external_initializers_file_folder_path";
+    if (Status s = check(api->AddSessionConfigEntry(raw, key, options.directory.c_str())); !s.ok()) return s;
+  }
+  for (const std::string& provider : options.providers) {
+    if (Status s = AppendProvider(ort, provider, raw); !s.ok()) return s;
+  }
+  return Status();
+}
+
+}  // namespace
+
+Status OrtModel::Load(const Ort& ort, const SessionOptions& options, std::unique_ptr<OrtModel>* session) {
+  AlignedBuffer bytes;
+  if (Status status = ReadModelFile(options.path, &bytes); !status.ok()) return status;
+  std::vector<std::string> locations;
+  if (Status status = FindExternalLocations(bytes.data(), bytes.size(), &locations); !status.ok()) return status;
+  if (Status status = CheckExternalLocations(options.directory, locations); !status.ok()) return status;
+
+  OrtSessionOptions* raw = nullptr;
+  if (OrtStatus* status = ort.api->CreateSessionOptions(&raw)) return TakeOrtStatus(ort, status, Code::kInternal);
+  OrtOwned<OrtSessionOptions> owned(raw, ort.api->ReleaseSessionOptions);
+  if (Status status = SetOptions(ort, options, !locations.empty(), raw); !status.ok()) return status;
+
+  std::unique_ptr<OrtModel> fresh(new OrtModel(ort));
+  // From memory, so that the bytes that were checked are the bytes that are loaded.
+  OrtStatus* made = ort.api->CreateSessionFromArray(ort.env, bytes.data(), bytes.size(), raw, &fresh->session_);
+  if (made != nullptr) return TakeOrtStatus(ort, made, Code::kModelInvalid);
+  if (Status status = fresh->ReadSignature(true, &fresh->signature_.inputs); !status.ok()) return status;
+  if (Status status = fresh->ReadSignature(false, &fresh->signature_.outputs); !status.ok()) return status;
+  *session = std::move(fresh);
+  return Status();
+}
+
+OrtModel::~OrtModel() {
+  if (session_ != nullptr) ort_.api->ReleaseSession(session_);
+}
+
+Status OrtModel::ReadSignature(bool is_input, std::vector<TensorSignature>* tensors) {
+  const OrtApi* api = ort_.api;
+  const auto check = [&](OrtStatus* status) { return TakeOrtStatus(ort_, status, Code::kModelInvalid); };
+  const char* kind = is_input ? "input" : "output";
+  size_t count = 0;
+  Status status = check(is_input ? api->SessionGetInputCount(session_, &count) : api->SessionGetOutputCount(session_, &count));
+  if (!status.ok()) return status;
+  if (count == 0 || count > kMaxTensors) {
+    return Status(Code::kModelInvalid, "expected 1 to " + std::to_string(kMaxTensors) + " " + kind + "s, the model has " +
+                                           std::to_string(count));
+  }
+  OrtAllocator* allocator = nullptr;
+  if (status = check(api->GetAllocatorWithDefaultOptions(&allocator)); !status.ok()) return status;
+  for (size_t i = 0; i < count; ++i) {
+    TensorSignature tensor;
+    char* name = nullptr;
+    status = check(is_input ? api->SessionGetInputName(session_, i, allocator, &name)
+                            : api->SessionGetOutputName(session_, i, allocator, &name));
+    if (!status.ok()) return status;
+    tensor.name = name;
+    if (OrtStatus* freed = api->AllocatorFree(allocator, name)) api->ReleaseStatus(freed);
+
+    OrtTypeInfo* raw = nullptr;
+    status = check(is_input ? api->SessionGetInputTypeInfo(session_, i, &raw) : api->SessionGetOutputTypeInfo(session_, i, &raw));
+    if (!status.ok()) return status;
+    OrtOwned<OrtTypeInfo> type_info(raw, api->ReleaseTypeInfo);
+    const OrtTensorTypeAndShapeInfo* info = nullptr;
+    if (status = check(api->CastTypeInfoToTensorInfo(raw, &info)); !status.ok()) return status;
+    if (info == nullptr) {
+      return Status(Code::kModelInvalid, "expected a tensor for " + std::string(kind) + " \"" + tensor.name +
+                                             "\", the model has a sequence, map or optional");
+    }
+    ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
+    size_t rank = 0;
+    if (status = check(api->GetTensorElementType(info, &type)); !status.ok()) return status;
+    if (status = check(api->GetDimensionsCount(info, &rank)); !status.ok()) return status;
+    tensor.type = DataTypeFromOnnx(type);
+    if (tensor.type == DataType::kInvalid || rank >= kMaxRank) {
+      return Status(Code::kModelInvalid, std::string(kind) + " \"" + tensor.name + "\" has a datatype or rank (ONNX type " +
+                                             std::to_string(type) + ", rank " + std::to_string(rank) + ") that V2 cannot carry");
+    }
+    tensor.shape.resize(rank);
+    if (status = check(api->GetDimensions(info, tensor.shape.data(), rank)); !status.ok()) return status;
+    tensors->push_back(std::move(tensor));
+  }
+  return Status();
+}
+
+std::unique_ptr<RunSlot> OrtModel::NewSlot(const ModelSpec& spec) { return std::make_unique<OrtSlot>(this, spec); }
+
+}  // namespace sluice

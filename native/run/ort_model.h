@@ -1,0 +1,42 @@
+// OrtModel: one loaded model. Loading happens on whatever thread calls Load (never the event loop); afterwards any thread may
+// read the signature, and any number of slots may run at the same time. Frees the session when the last owner lets go.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "run/ort_api.h"
+#include "run/runner.h"
+
+namespace sluice {
+
+struct SessionOptions {
+  std::string path;
+  std::string directory;  // external data must lie inside
+  int intra_op_threads = 1;
+  int inter_op_threads = 1;
+  std::vector<std::string> providers;  // "cuda", "tensorrt", in order of preference; the CPU always comes last
+};
+
+class OrtModel : public Runner {
+ public:
+  static Status Load(const Ort& ort, const SessionOptions& options, std::unique_ptr<OrtModel>* session);
+  ~OrtModel() override;
+
+  const ModelSignature& signature() const { return signature_; }
+  const Ort& ort() const { return ort_; }
+  ::OrtSession* raw() { return session_; }
+
+  std::unique_ptr<RunSlot> NewSlot(const ModelSpec& spec) override;
+
+ private:
+  explicit OrtModel(const Ort& ort) : ort_(ort) {}
+  Status ReadSignature(bool is_input, std::vector<TensorSignature>* tensors);
+
+  const Ort& ort_;
+  ::OrtSession* session_ = nullptr;
+  ModelSignature signature_;
+};
+
+}  // namespace sluice

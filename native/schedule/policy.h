@@ -1,0 +1,29 @@
+// The batching policy: a pure function of queue facts and an instant. No clock, no lock, no memory of its own.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace sluice {
+
+struct BatchRules {
+  int64_t limit_rows = 1;         // rows a batch is filled to (the knee, at most the model's maximum)
+  int64_t max_queue_delay_ns = 0;  // how long the oldest request may wait for company
+  std::vector<int64_t> preferred_rows;  // ascending; sizes worth running before the delay is over
+};
+
+struct LaneFacts {
+  int64_t rows = 0;       // waiting rows
+  int64_t oldest_ns = 0;  // when the oldest of them was submitted
+};
+
+struct BatchDecision {
+  bool may_run = false;
+  int64_t take_rows = 0;       // upper bound for this batch
+  int64_t look_again_ns = 0;   // when not: the instant at which waiting ends
+};
+
+// An idle worker asks this for a lane that has something waiting (facts.rows > 0).
+BatchDecision DecideBatch(const BatchRules& rules, const LaneFacts& facts, int64_t now_ns);
+
+}  // namespace sluice

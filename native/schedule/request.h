@@ -1,0 +1,64 @@
+// Request: one infer request from decode to reply. Owned by its port's pool; between submit and completion exactly one thread
+// holds it (loop -> queue -> worker -> port), and each hand-off is a move of the pointer under a lock or on the same thread.
+// Only `is_cancelled` may be touched by the loop while another thread holds it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/shape.h"
+#include "base/status.h"
+#include "memory/aligned_buffer.h"
+
+namespace sluice {
+
+struct RequestInput {
+  const uint8_t* bytes = nullptr;  // inside the request's `tensors` or `body`; BYTES in V2 form (length, bytes, ...)
+  size_t offset = 0;               // used while `tensors` may still move
+  size_t byte_count = 0;
+  int64_t elements = 0;
+  Dims dims;  // without the batch dimension, as the model wants it
+};
+
+class CompletionPort;
+
+struct Request {
+  // Identity and owner.
+  uint32_t ticket = 0;
+  CompletionPort* port = nullptr;
+  void* version = nullptr;  // the engine's ModelVersion; the scheduler never looks inside
+  std::atomic<bool> is_cancelled{false};
+
+  // Decoded by the codec.
+  int64_t rows = 0;  // 1 for a model without batch dimension
+  uint64_t shape_key = 0;
+  std::vector<RequestInput> inputs;  // in the model's order
+  std::string id_json;               // the id as JSON text with quotes; empty = none
+  uint64_t wanted_outputs = 0;
+  uint64_t binary_outputs = 0;
+  bool is_raw_reply = false;  // raw binary request: no id, all outputs binary
+
+  // Memory.
+  AlignedBuffer tensors;  // decoded tensors
+  AlignedBuffer body;     // a collected body, when it did not come in one piece
+  int64_t head_length = -1;
+
+  // Times, monotonic nanoseconds.
+  int64_t submitted_ns = 0;
+
+  // Result.
+  Code code = Code::kOk;
+  AlignedBuffer reply;  // the V2 body, or the error's message
+  size_t reply_head_bytes = 0;
+
+  void Fail(const Status& status) {
+    code = status.code();
+    reply.Clear();
+    reply.Append(status.message().data(), status.message().size());
+    reply_head_bytes = 0;
+  }
+};
+
+}  // namespace sluice

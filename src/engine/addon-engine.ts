@@ -1,0 +1,161 @@
+/**
+ * The Engine over the native addon, for one event loop. It owns the sinks of requests in flight, by ticket, and reads answers
+ * from memory that the addon exported once. Requests of one tick go to the addon together, at the tick's end.
+ */
+import { availableParallelism } from 'node:os';
+import type { ServePlan, StartReport } from '../core/model.js';
+import { addonPath, fromAddonError, loadAddon, type Addon } from './addon.js';
+import type { Engine, EngineInfo, ModelHandle, OpenOptions, OpenedModel, ReplySink, VersionStats } from './engine.js';
+import { findOnnxruntime } from './onnxruntime.js';
+
+export interface EngineOptions {
+  /** `libonnxruntime.so`; found in the npm package or the system when not given. */
+  readonly onnxruntimePath?: string | undefined;
+  /** Worker threads; default: one less than the cores, at least one. */
+  readonly workers?: number | undefined;
+  /** Versions whose full batch runs faster than this run on the event loop. */
+  readonly inlineBudgetUs?: number | undefined;
+  readonly addonPath?: string | undefined;
+}
+
+const DEFAULT_INLINE_BUDGET_US = 100;
+/** Fields of a row of the ring: ticket, error number, offset, length, length of the JSON part. */
+const RING_FIELDS = 5;
+
+/** Opens ONNX Runtime and starts the worker threads; throws a SluiceError that says what is missing. */
+export function createEngine(options: EngineOptions = {}): Engine {
+  return new AddonEngine(loadAddon(addonPath(options.addonPath)), options);
+}
+
+class AddonEngine implements Engine {
+  private readonly addon: Addon;
+  private readonly ring: Uint32Array;
+  private readonly replies: ArrayBuffer;
+  private readonly sinks: Array<ReplySink | undefined> = [];
+  private inFlight = 0;
+  private isTickArmed = false;
+  private isStopping = false;
+  private whenIdle: (() => void) | undefined;
+
+  constructor(addon: Addon, options: EngineOptions) {
+    this.addon = addon;
+    const settings = {
+      onnxruntimePath: findOnnxruntime(options.onnxruntimePath),
+      workers: options.workers ?? Math.max(1, availableParallelism() - 1),
+      inlineBudgetUs: options.inlineBudgetUs ?? DEFAULT_INLINE_BUDGET_US,
+    };
+    try {
+      const memory = addon.openEngine(settings, this.onWake);
+      this.ring = new Uint32Array(memory.ring);
+      this.replies = memory.replies;
+    } catch (cause) {
+      throw fromAddonError(cause);
+    }
+  }
+
+  info(): EngineInfo {
+    return { interfaceNumber: this.addon.interfaceNumber, ...this.addon.info() };
+  }
+
+  open(options: OpenOptions): Promise<OpenedModel> {
+    return this.settled(() => this.addon.openModel(options));
+  }
+
+  start(handle: ModelHandle, plan: ServePlan): Promise<StartReport> {
+    return this.settled(() => this.addon.startModel(handle, plan));
+  }
+
+  close(handle: ModelHandle): Promise<void> {
+    return this.settled(() => this.addon.closeModel(handle));
+  }
+
+  submit(handle: ModelHandle, headLength: number, body: ArrayBuffer, sink: ReplySink): number {
+    return this.accepted(this.addon.submit(handle, headLength, body), sink);
+  }
+
+  submitBody(handle: ModelHandle, headLength: number, bodyId: number, sink: ReplySink): number {
+    return this.accepted(this.addon.submitBody(handle, headLength, bodyId), sink);
+  }
+
+  lastErrorText(): string {
+    return this.addon.lastErrorText();
+  }
+
+  cancel(ticket: number): void {
+    this.addon.cancel(ticket);
+  }
+
+  bodyOpen(expectedBytes: number): number {
+    return this.addon.bodyOpen(expectedBytes);
+  }
+
+  bodyAppend(bodyId: number, chunk: ArrayBuffer): void {
+    this.addon.bodyAppend(bodyId, chunk);
+  }
+
+  bodyDrop(bodyId: number): void {
+    this.addon.bodyDrop(bodyId);
+  }
+
+  stats(handle: ModelHandle): VersionStats {
+    return this.addon.stats(handle);
+  }
+
+  async shutdown(): Promise<void> {
+    if (this.isStopping) return;
+    this.isStopping = true;
+    if (this.inFlight > 0) await new Promise<void>((resolve) => (this.whenIdle = resolve));
+    this.addon.closeEngine();
+  }
+
+  private accepted(ticket: number, sink: ReplySink): number {
+    if (ticket < 0) return ticket;
+    this.sinks[ticket] = sink;
+    this.inFlight += 1;
+    if (!this.isTickArmed) {
+      this.isTickArmed = true;
+      setImmediate(this.onTickEnd);
+    }
+    return ticket;
+  }
+
+  private readonly onTickEnd = (): void => {
+    this.isTickArmed = false;
+    this.deliver(this.addon.flush());
+  };
+
+  private readonly onWake = (): void => {
+    this.deliver(this.addon.drain());
+  };
+
+  /** Reads the ring until nothing is left; a reply that does not fit the shared memory comes alone. */
+  private deliver(rows: number): void {
+    while (rows !== 0) {
+      if (rows < 0) this.deliverRow(0, this.addon.takeLong());
+      else for (let row = 0; row < rows; row += 1) this.deliverRow(row * RING_FIELDS, this.replies);
+      rows = this.addon.drain();
+    }
+    if (this.inFlight === 0 && this.whenIdle !== undefined) this.whenIdle();
+  }
+
+  private deliverRow(at: number, memory: ArrayBuffer): void {
+    const ring = this.ring;
+    const ticket = ring[at]!;
+    const sink = this.sinks[ticket]!;
+    this.sinks[ticket] = undefined;
+    this.inFlight -= 1;
+    sink.delivered(ring[at + 1]!, new Uint8Array(memory, ring[at + 2]!, ring[at + 3]!), ring[at + 4]!);
+  }
+
+  /** The addon's promises settle through the pump, which does not keep the process alive by itself. */
+  private async settled<T>(call: () => Promise<T>): Promise<T> {
+    const keepAlive = setInterval(() => undefined, 1 << 30);
+    try {
+      return await call();
+    } catch (cause) {
+      throw fromAddonError(cause);
+    } finally {
+      clearInterval(keepAlive);
+    }
+  }
+}

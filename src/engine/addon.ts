@@ -1,0 +1,89 @@
+/**
+ * The shape of the native addon and its loading: the only place that opens the .node file. Compares interface number, data
+ * types and errors with ours, and refuses to go on when they differ.
+ */
+import { createRequire } from 'node:module';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { DATA_TYPES, DATA_TYPE_NAMES } from '../core/data-types.js';
+import { ERRORS, SluiceError, errorName, type ErrorName } from '../core/errors.js';
+import type { ServePlan, StartReport } from '../core/model.js';
+import type { EngineInfo, OpenOptions, OpenedModel, VersionStats } from './engine.js';
+
+const INTERFACE_NUMBER = 1;
+
+export interface Addon {
+  readonly interfaceNumber: number;
+  readonly dataTypes: readonly string[];
+  readonly errors: readonly string[];
+  openEngine(
+    options: { onnxruntimePath: string; workers: number; inlineBudgetUs: number },
+    deliver: () => void,
+  ): { ring: ArrayBuffer; replies: ArrayBuffer };
+  closeEngine(): void;
+  info(): Omit<EngineInfo, 'interfaceNumber'>;
+  openModel(options: OpenOptions): Promise<OpenedModel>;
+  startModel(handle: number, plan: ServePlan): Promise<StartReport>;
+  closeModel(handle: number): Promise<void>;
+  stats(handle: number): VersionStats;
+  submit(handle: number, headLength: number, body: ArrayBuffer): number;
+  submitBody(handle: number, headLength: number, bodyId: number): number;
+  lastErrorText(): string;
+  flush(): number;
+  drain(): number;
+  takeLong(): ArrayBuffer;
+  cancel(ticket: number): void;
+  bodyOpen(expectedBytes: number): number;
+  bodyAppend(bodyId: number, chunk: ArrayBuffer): void;
+  bodyDrop(bodyId: number): void;
+}
+
+/** Where the addon is looked for: SLUICE_ADDON by whoever embeds us, else the build folder of the package. */
+export function addonPath(override?: string): string {
+  return override ?? fileURLToPath(new URL('../../build/Release/sluice.node', import.meta.url));
+}
+
+/** Opens the addon; throws a SluiceError that names what differs or how to build it. */
+export function loadAddon(path: string): Addon {
+  if (!existsSync(path)) {
+    throw new SluiceError('INTERNAL', `the native addon is not built: expected ${path}; run: npm run setup`);
+  }
+  let addon: Addon;
+  try {
+    addon = createRequire(import.meta.url)(path) as Addon;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new SluiceError('INTERNAL', `the native addon at ${path} cannot be opened: ${reason}; run: npm run setup`, { cause });
+  }
+  checkHandshake(addon);
+  return addon;
+}
+
+/** Both sides must mean the same by every number that crosses the border. */
+export function checkHandshake(addon: Pick<Addon, 'interfaceNumber' | 'dataTypes' | 'errors'>): void {
+  if (addon.interfaceNumber !== INTERFACE_NUMBER) {
+    throw differs('interface number', String(INTERFACE_NUMBER), String(addon.interfaceNumber));
+  }
+  for (const name of DATA_TYPE_NAMES) {
+    const number = DATA_TYPES[name].number;
+    if (addon.dataTypes[number] !== name) throw differs(`data type ${number}`, name, String(addon.dataTypes[number]));
+  }
+  for (const name of Object.keys(ERRORS) as ErrorName[]) {
+    const number = ERRORS[name].number;
+    if (number < 100 && addon.errors[number] !== name) throw differs(`error ${number}`, name, String(addon.errors[number]));
+  }
+}
+
+function differs(what: string, ours: string, theirs: string): SluiceError {
+  return new SluiceError(
+    'INTERNAL',
+    `the native addon was built for another version: ${what} is ${ours} in TypeScript and ${theirs} in the addon; run: npm run build`,
+  );
+}
+
+/** An error that the addon threw or rejected with, in our class. */
+export function fromAddonError(cause: unknown): SluiceError {
+  const number = cause instanceof Error ? (cause as Error & { number?: number }).number : undefined;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new SluiceError(number === undefined ? 'INTERNAL' : errorName(number), message, { cause });
+}
