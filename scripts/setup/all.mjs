@@ -14,11 +14,19 @@ const STOP_SIGNALS = { SIGINT: 130, SIGTERM: 143 };
  * Brings the tree from whatever state it is in to a built one. `buildOnly` leaves out the test models; `mayInstallTools`
  * lets root install missing tools by apt-get; `withGpu` brings the CUDA and TensorRT providers too.
  */
-export async function setUp({ buildOnly = false, verbose = false, withGpu = false, mayInstallTools = mayInstallByEnvironment() } = {}) {
+export async function setUp({
+  buildOnly = false,
+  verbose = false,
+  withGpu = false,
+  mayInstallTools = mayInstallByEnvironment(),
+} = {}) {
   const progress = new Progress({ verbose });
   checkNode();
   const release = await takeLock({ say: (text) => progress.stream.write(`${text}\n`) });
-  const stops = Object.entries(STOP_SIGNALS).map(([signal, exitCode]) => [signal, () => stop(signal, exitCode)]);
+  const stops = Object.entries(STOP_SIGNALS).map(([signal, exitCode]) => [
+    signal,
+    () => stop(signal, exitCode),
+  ]);
   for (const [signal, listener] of stops) process.once(signal, listener);
   try {
     const isStale = !isNativeFresh();

@@ -20,10 +20,16 @@ export function release(file = '/etc/os-release') {
 export function findSource(suite, root = '/etc/apt') {
   const folder = join(root, 'sources.list.d');
   const inFolder = existsSync(folder) ? readdirSync(folder).sort() : [];
-  const files = ['sources.list', ...inFolder.map((name) => join('sources.list.d', name))].map((name) => join(root, name));
+  const files = ['sources.list', ...inFolder.map((name) => join('sources.list.d', name))].map((name) =>
+    join(root, name),
+  );
   for (const file of files.filter((name) => existsSync(name))) {
     const text = readFileSync(file, 'utf8');
-    const entries = file.endsWith('.sources') ? parseStanzas(text) : file.endsWith('.list') ? parseLines(text) : [];
+    const entries = file.endsWith('.sources')
+      ? parseStanzas(text)
+      : file.endsWith('.list')
+        ? parseLines(text)
+        : [];
     const entry = entries.find(({ suites }) => suites.includes(suite));
     if (entry) return entry;
   }
@@ -43,7 +49,9 @@ function parseStanzas(text) {
     }
     const words = (name) => (fields[name] ?? '').split(/\s+/).filter(Boolean);
     if (!words('types').includes('deb') || fields.enabled === 'no' || words('uris').length === 0) return [];
-    const options = ['signed-by', 'trusted'].filter((name) => fields[name]).map((name) => `${name}: ${fields[name]}`);
+    const options = ['signed-by', 'trusted']
+      .filter((name) => fields[name])
+      .map((name) => `${name}: ${fields[name]}`);
     return [{ uri: words('uris')[0], suites: words('suites'), components: words('components'), options }];
   });
 }
@@ -55,7 +63,9 @@ function parseLines(text) {
     if (!match) return [];
     const given = (match[1] ?? '').split(/\s+/).filter((option) => /^(signed-by|trusted)=/.test(option));
     const options = given.map((option) => option.replace('=', ': '));
-    return [{ uri: match[2], suites: [match[3]], components: match[4].split(/\s+/).filter(Boolean), options }];
+    return [
+      { uri: match[2], suites: [match[3]], components: match[4].split(/\s+/).filter(Boolean), options },
+    ];
   });
 }
 
@@ -84,7 +94,12 @@ class PrivateApt {
     for (const part of ['sources', 'lists/partial', 'cache/archives/partial', 'packages']) {
       mkdirSync(join(folder, part), { recursive: true });
     }
-    const stanza = ['Types: deb', `URIs: ${source.uri}`, `Suites: ${suite}`, `Components: ${source.components.join(' ')}`];
+    const stanza = [
+      'Types: deb',
+      `URIs: ${source.uri}`,
+      `Suites: ${suite}`,
+      `Components: ${source.components.join(' ')}`,
+    ];
     writeFileSync(join(folder, 'sources', 'only.sources'), `${[...stanza, ...source.options].join('\n')}\n`);
     writeFileSync(this.config, configText(folder));
   }
@@ -97,14 +112,20 @@ class PrivateApt {
     const [first, ...rest] = names;
     const dependencies = await this.#dependencies(first);
     const wanted = rest.map((name) => {
-      const found = typeof name === 'string' ? name : dependencies.find((dependency) => name.test(dependency));
+      const found =
+        typeof name === 'string' ? name : dependencies.find((dependency) => name.test(dependency));
       if (!found) throw new SetupError(`${first} of ${this.suite} has no dependency like ${name}`);
       return found;
     });
     const cwd = join(this.folder, 'packages');
     rmSync(cwd, { recursive: true, force: true });
     mkdirSync(cwd);
-    await this.#apt('apt-get', ['download', '-q', first, ...wanted], `cannot download ${[first, ...wanted].join(', ')}`, cwd);
+    await this.#apt(
+      'apt-get',
+      ['download', '-q', first, ...wanted],
+      `cannot download ${[first, ...wanted].join(', ')}`,
+      cwd,
+    );
     for (const name of readdirSync(cwd)) {
       await this.run('dpkg-deb', ['-x', join(cwd, name), target], { failure: `cannot unpack ${name}` });
     }
@@ -112,7 +133,11 @@ class PrivateApt {
   }
 
   async #dependencies(name) {
-    const { stdout } = await this.#apt('apt-cache', ['show', '--no-all-versions', name], `${this.suite} has no package ${name}`);
+    const { stdout } = await this.#apt(
+      'apt-cache',
+      ['show', '--no-all-versions', name],
+      `${this.suite} has no package ${name}`,
+    );
     const line = /^Depends: (.*)$/m.exec(stdout)?.[1] ?? '';
     return line.split(',').map((part) => part.trim().split(/[\s(:]/)[0]);
   }

@@ -26,7 +26,11 @@ function find(prefixes) {
 }
 
 async function bring(target, run) {
-  if (!hasApt()) throw new SetupError('missing FlatBuffers: install its development package with flatc, or set FLATBUFFERS_ROOT', 2);
+  if (!hasApt())
+    throw new SetupError(
+      'missing FlatBuffers: install its development package with flatc, or set FLATBUFFERS_ROOT',
+      2,
+    );
   const names = ['flatbuffers-compiler', 'libflatbuffers-dev', /^libflatbuffers\d/];
   await unpackPackages({ suite: release().codename, names, target, run });
   wrapFlatc(join(target, 'usr'));
@@ -40,6 +44,9 @@ function wrapFlatc(prefix) {
   const library = filesBelow(join(prefix, 'lib')).find((file) => /libflatbuffers\.so/.test(file));
   if (!library) return;
   const wrapper = join(prefix, 'flatc.sh');
-  writeWhole(wrapper, `#!/bin/sh\nLD_LIBRARY_PATH="${dirname(library)}" exec "${join(prefix, 'bin/flatc')}" "$@"\n`);
+  writeWhole(
+    wrapper,
+    `#!/bin/sh\nLD_LIBRARY_PATH="${dirname(library)}" exec "${join(prefix, 'bin/flatc')}" "$@"\n`,
+  );
   chmodSync(wrapper, 0o755);
 }

@@ -59,7 +59,10 @@ async function bring(target, run) {
     rmSync(target, { recursive: true, force: true });
   }
   const mend = 'unpack an ONNX Runtime release (1.21 or newer) and set ONNXRUNTIME_ROOT to its folder';
-  throw new SetupError(`no ONNX Runtime headers: ${mend}\n${causes.map((cause) => `  tried: ${cause}`).join('\n')}`, 2);
+  throw new SetupError(
+    `no ONNX Runtime headers: ${mend}\n${causes.map((cause) => `  tried: ${cause}`).join('\n')}`,
+    2,
+  );
 }
 
 function suites() {
@@ -73,11 +76,22 @@ async function downloadRelease(target, run) {
   const url = `https://github.com/microsoft/onnxruntime/releases/download/v${RELEASE}/${name}.tgz`;
   const archive = join(target, 'release.tgz');
   mkdirSync(join(target, 'include'), { recursive: true });
-  await run('curl', ['-fsSL', '--connect-timeout', '10', '--retry', '2', '-o', archive, url], { failure: `cannot download ${url}` });
-  const args = ['-xzf', archive, '-C', join(target, 'include'), '--strip-components=2', `${name}/include/onnxruntime_c_api.h`];
+  await run('curl', ['-fsSL', '--connect-timeout', '10', '--retry', '2', '-o', archive, url], {
+    failure: `cannot download ${url}`,
+  });
+  const args = [
+    '-xzf',
+    archive,
+    '-C',
+    join(target, 'include'),
+    '--strip-components=2',
+    `${name}/include/onnxruntime_c_api.h`,
+  ];
   await run('tar', args, { failure: `cannot unpack ${name}.tgz` });
   rmSync(archive);
-  const sha256 = createHash('sha256').update(readFileSync(join(target, 'include/onnxruntime_c_api.h'))).digest('hex');
+  const sha256 = createHash('sha256')
+    .update(readFileSync(join(target, 'include/onnxruntime_c_api.h')))
+    .digest('hex');
   if (sha256 !== RELEASE_HEADER_SHA256) {
     throw new SetupError(`${url}: expected a header with sha256 ${RELEASE_HEADER_SHA256}, got ${sha256}`);
   }

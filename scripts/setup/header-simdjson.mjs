@@ -27,10 +27,12 @@ function find(prefixes) {
 }
 
 async function bring(target, run) {
-  if (!hasApt()) throw new SetupError('missing simdjson: install its development package, or set SIMDJSON_ROOT', 2);
+  if (!hasApt())
+    throw new SetupError('missing simdjson: install its development package, or set SIMDJSON_ROOT', 2);
   const names = ['libsimdjson-dev', /^libsimdjson\d/];
   await unpackPackages({ suite: release().codename, names, target, run });
   const found = find([join(target, 'usr')]);
-  if (!found) throw new SetupError('the unpacked libsimdjson-dev does not hold simdjson.h and libsimdjson.so');
+  if (!found)
+    throw new SetupError('the unpacked libsimdjson-dev does not hold simdjson.h and libsimdjson.so');
   return found;
 }

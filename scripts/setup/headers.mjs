@@ -17,7 +17,8 @@ const PATHS = join(NATIVE, 'paths.json');
 export async function bringHeaders({ progress }) {
   const roots = Object.fromEntries(PARTS.map(({ variable }) => [variable, process.env[variable] ?? '']));
   const known = readPaths();
-  if (known && JSON.stringify(known.roots) === JSON.stringify(roots) && hasAll(known.paths)) return known.paths;
+  if (known && JSON.stringify(known.roots) === JSON.stringify(roots) && hasAll(known.paths))
+    return known.paths;
   const paths = {};
   for (const { name, variable, expected, find, bring } of PARTS) {
     const own = roots[variable];
@@ -25,7 +26,10 @@ export async function bringHeaders({ progress }) {
     const found = own ? find([own]) : find(['/usr', '/usr/local', join(target, 'usr'), target]);
     if (own && !found) throw new SetupError(`${variable}: expected ${expected} below ${own}`, 2);
     if (found) Object.assign(paths, found);
-    else await progress.step(`native headers: ${name}`, async (run) => Object.assign(paths, await bring(target, run)));
+    else
+      await progress.step(`native headers: ${name}`, async (run) =>
+        Object.assign(paths, await bring(target, run)),
+      );
   }
   writeWhole(PATHS, `${JSON.stringify({ roots, paths }, null, 2)}\n`);
   return paths;

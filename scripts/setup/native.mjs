@@ -26,7 +26,8 @@ export function isNativeFresh() {
 }
 
 export async function buildNative({ progress, paths }) {
-  if (!existsSync(join(ROOT, 'CMakeLists.txt'))) throw new SetupError('CMakeLists.txt is missing from the tree');
+  if (!existsSync(join(ROOT, 'CMakeLists.txt')))
+    throw new SetupError('CMakeLists.txt is missing from the tree');
   const hash = inputHash();
   dropStamp('native');
   const definitions = Object.entries(VARIABLE_OF).map(([key, variable]) => `--CD${variable}=${paths[key]}`);

@@ -12,7 +12,11 @@ export async function bringPackages({ progress }) {
     const count = Object.keys(readLock('package-lock.json')).length - 1;
     await progress.step(`npm packages (${count} in the lock file)`, async (run) => {
       const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip', npm_config_update_notifier: 'false' };
-      await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: ROOT, env, failure: 'npm ci failed' });
+      await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
+        cwd: ROOT,
+        env,
+        failure: 'npm ci failed',
+      });
     });
   }
   writeStamp('npm', hash);
@@ -27,7 +31,9 @@ export async function bringGpuProviders({ progress }) {
     const { status, output } = await run(process.execPath, ['./script/install'], { cwd, env, mayFail: true });
     if (status === 0) return;
     const cause = /(?:Error: .*|E[A-Z]{4,}.*)/.exec(output)?.[0] ?? output.trim().split('\n').at(-1);
-    throw new SetupError(`the CUDA and TensorRT providers could not be downloaded (they come from NuGet): ${cause}`);
+    throw new SetupError(
+      `the CUDA and TensorRT providers could not be downloaded (they come from NuGet): ${cause}`,
+    );
   });
 }
 
@@ -36,9 +42,13 @@ function holdsLockedPackages() {
   if (!existsSync(join(ROOT, 'node_modules/.package-lock.json'))) return false;
   const wanted = readLock('package-lock.json');
   const present = readLock('node_modules/.package-lock.json');
-  const isSame = (path) => present[path]?.version === wanted[path].version && present[path]?.integrity === wanted[path].integrity;
+  const isSame = (path) =>
+    present[path]?.version === wanted[path].version && present[path]?.integrity === wanted[path].integrity;
   const hasWanted = Object.keys(wanted).every((path) => path === '' || wanted[path].optional || isSame(path));
-  return hasWanted && Object.keys(present).every((path) => path in wanted && isSame(path) && existsSync(join(ROOT, path)));
+  return (
+    hasWanted &&
+    Object.keys(present).every((path) => path in wanted && isSame(path) && existsSync(join(ROOT, path)))
+  );
 }
 
 function readLock(path) {

@@ -39,9 +39,13 @@ export class Progress {
     try {
       await body((command, args, options) => this.#run(command, args, options, say));
       this.done += 1;
-      this.stream.write(`${live ? `\r\x1b[K${line}... ` : this.verbose ? line : ''}done, ${seconds(beganMs)}\n`);
+      this.stream.write(
+        `${live ? `\r\x1b[K${line}... ` : this.verbose ? line : ''}done, ${seconds(beganMs)}\n`,
+      );
     } catch (error) {
-      this.stream.write(`${live ? `\r\x1b[K${line}... ` : this.verbose ? line : ''}FAILED, ${seconds(beganMs)}\n`);
+      this.stream.write(
+        `${live ? `\r\x1b[K${line}... ` : this.verbose ? line : ''}FAILED, ${seconds(beganMs)}\n`,
+      );
       throw error;
     } finally {
       clearInterval(ticker);
@@ -72,7 +76,8 @@ export class Progress {
       child.on('close', (status, signal) => {
         children.delete(child);
         const output = Buffer.concat(chunks.both).toString();
-        if (status === 0 || mayFail) return resolve({ status, stdout: Buffer.concat(chunks.out).toString(), output });
+        if (status === 0 || mayFail)
+          return resolve({ status, stdout: Buffer.concat(chunks.out).toString(), output });
         const tail = this.verbose ? '' : `\n${lastLines(output, 60)}`;
         const how = signal ? `was ended by ${signal}` : `gave exit code ${status}`;
         reject(new SetupError(`${failure ?? `${command} ${args.join(' ')}`} (${command} ${how})${tail}`));

@@ -13,7 +13,10 @@ const COMPILERS = [
 
 export function checkNode(version = process.versions.node) {
   if (!isAtLeast(parseVersion(version), NODE_LOWEST)) {
-    throw new SetupError(`Node ${NODE_LOWEST.join('.')} or newer is needed, this is ${version}: install Node 20, 22 or newer`, 2);
+    throw new SetupError(
+      `Node ${NODE_LOWEST.join('.')} or newer is needed, this is ${version}: install Node 20, 22 or newer`,
+      2,
+    );
   }
 }
 
@@ -24,7 +27,11 @@ export function missingTools(versionOf = askVersion) {
   const hasCompiler = custom
     ? versionOf(custom) !== undefined
     : COMPILERS.some(({ command, lowest }) => isAtLeast(versionOf(command), lowest));
-  if (!hasCompiler) missing.push({ what: custom ? `the compiler of CXX (${custom})` : 'g++ >= 12 (or clang++ >= 15)', pkg: 'g++' });
+  if (!hasCompiler)
+    missing.push({
+      what: custom ? `the compiler of CXX (${custom})` : 'g++ >= 12 (or clang++ >= 15)',
+      pkg: 'g++',
+    });
   if (!versionOf('make') && !versionOf('ninja')) missing.push({ what: 'make (or ninja)', pkg: 'make' });
   if (!isAtLeast(versionOf('cmake'), CMAKE_LOWEST)) missing.push({ what: 'cmake >= 3.20', pkg: 'cmake' });
   return missing;

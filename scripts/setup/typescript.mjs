@@ -12,7 +12,10 @@ export async function buildTypeScript({ progress }) {
   dropStamp('typescript');
   await progress.step('TypeScript build', async (run) => {
     removeOrphans();
-    await run(join(ROOT, 'node_modules/.bin/tsc'), ['-p', '.'], { cwd: ROOT, failure: 'TypeScript found errors' });
+    await run(join(ROOT, 'node_modules/.bin/tsc'), ['-p', '.'], {
+      cwd: ROOT,
+      failure: 'TypeScript found errors',
+    });
   });
   if (existsSync(join(ROOT, MAIN))) chmodSync(join(ROOT, MAIN), 0o755);
   writeStamp('typescript', hash);

@@ -1,0 +1,30 @@
+// Runs the native tests: one executable without Node in it. Its lines are passed on; the last one has the counts.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from '../setup/stamp.mjs';
+
+const PLACES = ['build/Release/sluice_native_tests', 'build/sluice_native_tests'];
+
+/** { passed, failed, skipped }; a missing executable and a crash count as one failure. */
+export function runNative() {
+  const program = PLACES.map((place) => join(ROOT, place)).find((file) => existsSync(file));
+  if (!program) {
+    process.stdout.write(`native: FAILED, expected ${PLACES.join(' or ')}, found neither\n`);
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+  const { status, signal, stdout, error } = spawnSync(program, [], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    maxBuffer: 64 << 20,
+  });
+  const lines = (stdout ?? '').trimEnd().split('\n');
+  const counts = /^native: (\d+) passed, (\d+) failed/.exec(lines.at(-1));
+  for (const line of lines) if (!line.startsWith('ok')) process.stdout.write(`${line}\n`);
+  const passed = Number(counts?.[1] ?? 0);
+  const failed = Number(counts?.[2] ?? 0);
+  const isBroken = counts === null || (status !== 0 && failed === 0);
+  if (isBroken) process.stdout.write(`native: ended with ${error?.message ?? signal ?? `exit code ${status}`}\n`);
+  return { passed, failed: failed + (isBroken ? 1 : 0), skipped: 0 };
+}
