@@ -18,11 +18,14 @@ function bare(word: string): string {
   return word.toLowerCase().replace(/[^a-z0-9]/g, '');
 }
 
-/** The word of `known` that is nearest to `word`, or undefined where none is near. Case and punctuation count for nothing. */
-export function nearestWord(word: string, known: Iterable<string>): string | undefined {
+/**
+ * The word of `known` that is nearest to `word`, or undefined where none is near: at most `most` letters differ, by
+ * default a third of them. Case and punctuation count for nothing.
+ */
+export function nearestWord(word: string, known: Iterable<string>, most?: number): string | undefined {
   const wanted = bare(word.slice(0, 64));
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(wanted.length / 3)) + 1;
+  let bestDistance = (most ?? Math.max(2, Math.floor(wanted.length / 3))) + 1;
   for (const candidate of known) {
     const distance = editDistance(wanted, bare(candidate));
     if (distance < bestDistance) {
