@@ -10,17 +10,18 @@ import { isGenerated, listFiles, reportAndExit } from './check/files.mjs';
 import { importsOf } from './check/imports.mjs';
 import { includesOf } from './check/includes.mjs';
 
-const root = process.argv[2] ?? dirname(dirname(fileURLToPath(import.meta.url)));
-const read = (path) => readFileSync(join(root, path), 'utf8');
+/** { found: lines `file:line: what`, looked: number of files } for the tree at `root`. */
+export function checkArchitecture(root) {
+  const read = (path) => readFileSync(join(root, path), 'utf8');
+  const typescript = listFiles(root, TYPESCRIPT.root).filter((path) => /\.[cm]?tsx?$/.test(path));
+  const native = [NATIVE.root, ...NATIVE_GUESTS.map(({ folder }) => folder)]
+    .flatMap((folder) => listFiles(root, folder))
+    .filter((path) => /\.(cc|cpp|h|hpp|cu|cuh)$/.test(path));
+  const found = [...checkTypeScript(typescript, read), ...checkNative(native, read)];
+  return { found, looked: typescript.length + native.length };
+}
 
-const typescript = listFiles(root, TYPESCRIPT.root).filter((path) => /\.[cm]?tsx?$/.test(path));
-const native = [NATIVE.root, ...NATIVE_GUESTS.map(({ folder }) => folder)]
-  .flatMap((folder) => listFiles(root, folder))
-  .filter((path) => /\.(cc|cpp|h|hpp|cu|cuh)$/.test(path));
-const found = [...checkTypeScript(typescript), ...checkNative(native)];
-reportAndExit('architecture', { found, looked: typescript.length + native.length });
-
-function checkTypeScript(files) {
+function checkTypeScript(files, read) {
   const known = new Set(files);
   const problems = [];
   const edges = new Map();
@@ -46,7 +47,7 @@ function checkTypeScript(files) {
   return [...problems, ...circleProblems(edges)];
 }
 
-function checkNative(files) {
+function checkNative(files, read) {
   const known = new Set(files);
   const problems = [];
   const edges = new Map();
@@ -128,4 +129,9 @@ function resolveModule(path, known) {
 
 function circleProblems(edges) {
   return findCircles(edges).map((way) => `${way[0]}: circle: ${way.join(' -> ')}`);
+}
+
+const self = fileURLToPath(import.meta.url);
+if (process.argv[1] === self) {
+  reportAndExit('architecture', checkArchitecture(process.argv[2] ?? dirname(dirname(self))));
 }

@@ -15,9 +15,13 @@ const WHEN_NAMED = ['stress', 'gpu'];
 
 const given = process.argv.slice(2);
 const names = given.filter((name) => name !== '--no-setup');
-const unknown = names.find((name) => ![...ALWAYS, ...WHEN_NAMED].includes(name) && !existsSync(join(ROOT, name)));
+const unknown = names.find(
+  (name) => ![...ALWAYS, ...WHEN_NAMED].includes(name) && !existsSync(join(ROOT, name)),
+);
 if (unknown) {
-  process.stderr.write(`test: expected ${[...ALWAYS, ...WHEN_NAMED].join(', ')} or a test file, got ${unknown}\n`);
+  process.stderr.write(
+    `test: expected ${[...ALWAYS, ...WHEN_NAMED].join(', ')} or a test file, got ${unknown}\n`,
+  );
   process.exit(2);
 }
 
@@ -36,7 +40,9 @@ if (files.length > 0) add(await runTap(files));
 const seconds = ((performance.now() - beganMs) / 1000).toFixed(0);
 if (sum.skipped > 0) process.stdout.write(`${sum.skipped} skipped\n`);
 if (sum.passed + sum.failed === 0) process.stdout.write('test: no test ran\n');
-process.stdout.write(`test: ${groups.join(', ')} in ${seconds} s\n${sum.passed} passed, ${sum.failed} failed\n`);
+process.stdout.write(
+  `test: ${groups.join(', ')} in ${seconds} s\n${sum.passed} passed, ${sum.failed} failed\n`,
+);
 process.exitCode = sum.failed === 0 && sum.passed > 0 ? 0 : 1;
 
 function tapFiles(group) {
