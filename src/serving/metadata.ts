@@ -14,10 +14,10 @@ export interface ServerFacts {
   readonly extensions: readonly string[];
 }
 
-/** False from the moment a stop begins, and before the first models are loaded. */
 export interface Readiness {
-  readonly isStarted: boolean;
+  /** From the moment a stop begins. */
   readonly isStopping: boolean;
+  isReady(): boolean;
 }
 
 export class Metadata {
@@ -36,13 +36,14 @@ export class Metadata {
   }
 
   ready(): Reply {
-    const { isStarted, isStopping } = this.readiness;
-    if (isStopping) return errorReply('DRAINING', 'The server is stopping');
-    if (!isStarted) return errorReply('NOT_READY', 'The server is loading its models');
-    for (const model of this.models.snapshot.models.values()) {
-      if (!model.isReady) return errorReply('NOT_READY', `Model "${model.name}" is not ready`);
-    }
-    return jsonReply({ ready: true });
+    if (this.readiness.isStopping) return errorReply('DRAINING', 'The server is stopping');
+    if (this.readiness.isReady()) return jsonReply({ ready: true });
+    const missing = [...this.models.snapshot.models.values()].filter((model) => !model.isReady);
+    const names = missing.map((model) => model.name).join(', ');
+    return errorReply(
+      'NOT_READY',
+      names === '' ? 'No models are loaded' : `Models that are not ready: ${names}`,
+    );
   }
 
   modelNames(): Reply {

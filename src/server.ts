@@ -1,0 +1,121 @@
+/**
+ * The only place that builds the parts and joins them, and that knows in which order they start and stop.
+ * Start: engine, listeners (live, not ready), models, ready. Stop: not ready, no new connections, drain, engine, sockets.
+ */
+import { readFileSync } from 'node:fs';
+import type { Settings } from './config.js';
+import type { Snapshot, VersionEntry } from './core/snapshot.js';
+import { createEngine } from './engine/addon-engine.js';
+import type { Engine, EngineInfo, VersionStats } from './engine/engine.js';
+import { Metrics } from './metrics/metrics.js';
+import { ModelStore, type StoreLog } from './models/store.js';
+import { Admission } from './serving/admission.js';
+import { Infer } from './serving/infer.js';
+import { Metadata } from './serving/metadata.js';
+import { adminRoutes } from './transport/admin.js';
+import { chooseTransport } from './transport/choose.js';
+import { Routes } from './transport/routes.js';
+import type { Listening, Transport } from './transport/transport.js';
+
+/** Body bytes of all requests inside together. */
+const IN_FLIGHT_BYTES = 1024 ** 3;
+/** Metrics may tell more than clients should know: this machine only. */
+const ADMIN_HOST = '127.0.0.1';
+const EXTENSIONS = ['binary_tensor_data'];
+
+export type ServerLog = StoreLog;
+
+export interface RunningServer {
+  readonly port: number;
+  readonly adminPort: number;
+  readonly transportName: Transport['name'];
+  readonly engineInfo: EngineInfo;
+  readonly snapshot: Snapshot;
+  /** True when every accepted request was answered in `drainMs`. Further calls wait for the first. */
+  stop(): Promise<boolean>;
+}
+
+/** Where tests put something else in the place of a real part. */
+export interface ServerParts {
+  readonly createEngine?: (settings: Settings) => Engine;
+}
+
+export async function startServer(
+  settings: Settings,
+  log: ServerLog,
+  parts: ServerParts = {},
+): Promise<RunningServer> {
+  const engine = (parts.createEngine ?? engineOf)(settings);
+  const models = new ModelStore(engine, log);
+  const readiness = { isStopping: false, isReady: () => models.isReady(settings.strictReadiness) };
+  const admission = new Admission({
+    jsonBodyBytes: settings.jsonBodyBytes,
+    binaryBodyBytes: settings.binaryBodyBytes,
+    inFlightBytes: IN_FLIGHT_BYTES,
+  });
+  const metadata = new Metadata(models, { version: packageVersion(), extensions: EXTENSIONS }, readiness);
+  const routes = new Routes(new Infer(engine, models, admission), metadata);
+  const statsOf = (version: VersionEntry): VersionStats | undefined =>
+    version.handle < 0 ? undefined : engine.stats(version.handle);
+  const admin = adminRoutes({
+    metadata,
+    models,
+    metrics: new Metrics({ models, admission, statsOf }),
+    statsOf,
+    reportFault: (error) => {
+      log.error({ err: error }, 'The metrics could not be read');
+    },
+  });
+
+  const listeners: Listening[] = [];
+  const closeAll = (): void => {
+    for (const listening of listeners) listening.close();
+  };
+  try {
+    const transport = await chooseTransport(settings.transport, log);
+    const inference = await transport.listen(settings.host, settings.port, routes.handle);
+    listeners.push(inference);
+    const adminListening = await transport.listen(ADMIN_HOST, settings.adminPort, admin);
+    listeners.push(adminListening);
+    await models.load(settings.repository);
+
+    let stopped: Promise<boolean> | undefined;
+    const stop = async (): Promise<boolean> => {
+      readiness.isStopping = true;
+      inference.stopListening();
+      const isDrained = await admission.drain(settings.drainMs);
+      if (!isDrained) log.warn({ requests: admission.inFlightRequests }, 'stopping with requests inside');
+      await engine.shutdown();
+      closeAll();
+      return isDrained;
+    };
+    return {
+      port: inference.port,
+      adminPort: adminListening.port,
+      transportName: transport.name,
+      engineInfo: engine.info(),
+      get snapshot() {
+        return models.snapshot;
+      },
+      stop: () => (stopped ??= stop()),
+    };
+  } catch (error) {
+    closeAll();
+    await engine.shutdown();
+    throw error;
+  }
+}
+
+/** 0 workers in the settings: the engine knows best. */
+function engineOf(settings: Settings): Engine {
+  return createEngine({
+    onnxruntimePath: settings.onnxruntime,
+    workers: settings.workers === 0 ? undefined : settings.workers,
+    inlineBudgetUs: settings.inlineBudgetUs,
+  });
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { readonly version: string }).version;
+}
