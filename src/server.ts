@@ -19,7 +19,6 @@ import type { Listening, Transport } from './transport/transport.js';
 
 /** Body bytes of all requests inside together. */
 const IN_FLIGHT_BYTES = 1024 ** 3;
-/** Metrics may tell more than clients should know: this machine only. */
 const ADMIN_HOST = '127.0.0.1';
 const EXTENSIONS = ['binary_tensor_data'];
 
@@ -27,10 +26,12 @@ export type ServerLog = StoreLog;
 
 export interface RunningServer {
   readonly port: number;
+  /** Metrics may tell more than clients should know, so this is 127.0.0.1 whatever `host` is. */
+  readonly adminHost: string;
   readonly adminPort: number;
   readonly transportName: Transport['name'];
   readonly engineInfo: EngineInfo;
-  readonly snapshot: Snapshot;
+  models(): Snapshot;
   /** True when every accepted request was answered in `drainMs`. Further calls wait for the first. */
   stop(): Promise<boolean>;
 }
@@ -91,12 +92,11 @@ export async function startServer(
     };
     return {
       port: inference.port,
+      adminHost: ADMIN_HOST,
       adminPort: adminListening.port,
       transportName: transport.name,
       engineInfo: engine.info(),
-      get snapshot() {
-        return models.snapshot;
-      },
+      models: () => models.snapshot,
       stop: () => (stopped ??= stop()),
     };
   } catch (error) {
