@@ -7,6 +7,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isGenerated, listFiles, reportAndExit } from './check/files.mjs';
 
+// Files that are not text even where they hold no zero byte.
+const NOT_TEXT = /\.(onnx|png|jpg|gif|ico|bin|npy|npz|gz|tgz|woff2?)$/;
 const MOST_BYTES = 4_000_000;
 const RULES = [
   { what: "a path of somebody's machine", pattern: /(?<![\w.~$}/])\/(work|home|root|Users)\/[\w.-]/ },
@@ -25,7 +27,7 @@ const root = process.argv[2] ?? dirname(dirname(fileURLToPath(import.meta.url)))
 const found = [];
 let looked = 0;
 
-for (const path of listFiles(root)) {
+for (const path of listFiles(root).filter((name) => !NOT_TEXT.test(name))) {
   const bytes = readFileSync(join(root, path));
   if (bytes.length > MOST_BYTES || bytes.includes(0)) continue;
   looked += 1;

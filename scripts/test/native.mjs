@@ -25,6 +25,7 @@ export function runNative() {
   const passed = Number(counts?.[1] ?? 0);
   const failed = Number(counts?.[2] ?? 0);
   const isBroken = counts === null || (status !== 0 && failed === 0);
-  if (isBroken) process.stdout.write(`native: ended with ${error?.message ?? signal ?? `exit code ${status}`}\n`);
+  if (isBroken)
+    process.stdout.write(`native: ended with ${error?.message ?? signal ?? `exit code ${status}`}\n`);
   return { passed, failed: failed + (isBroken ? 1 : 0), skipped: 0 };
 }

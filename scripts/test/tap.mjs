@@ -39,7 +39,12 @@ export class TapReader {
     if (!result) return void this.block.push(line);
     const [, verdict, name, ms = '0'] = result;
     this.print(`tap: ${name} ${verdict === 'ok' ? 'ok' : 'FAILED'}, ${(Number(ms) / 1000).toFixed(1)} s\n`);
-    if (verdict !== 'ok') this.print(failuresIn(this.block).map((text) => `  ${text}\n`).join(''));
+    if (verdict !== 'ok')
+      this.print(
+        failuresIn(this.block)
+          .map((text) => `  ${text}\n`)
+          .join(''),
+      );
     this.block = [];
   }
 
@@ -49,7 +54,10 @@ export class TapReader {
     const failed = count('fail');
     const skipped = count('skip') + count('todo');
     const isBroken = this.summary === undefined || (exitCode !== 0 && failed === 0);
-    if (isBroken) this.print(`tap: ended with exit code ${exitCode}\n${this.block.map((line) => `  ${line}\n`).join('')}`);
+    if (isBroken)
+      this.print(
+        `tap: ended with exit code ${exitCode}\n${this.block.map((line) => `  ${line}\n`).join('')}`,
+      );
     return { passed: count('pass'), failed: failed + (isBroken ? 1 : 0), skipped };
   }
 }
