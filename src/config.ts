@@ -34,7 +34,7 @@ const settingsSchema = z.object({
     .default('127.0.0.1')
     .describe('address to listen on; one that is not loopback needs --allow-anonymous'),
   port: port.default(8000).describe('port for inference; 0 takes any free one'),
-  adminPort: port.default(8002).describe('port for metrics, on the same address; 0 takes any free one'),
+  adminPort: port.default(8002).describe('port for metrics, on 127.0.0.1 only; 0 takes any free one'),
   logLevel: oneOf(LOG_LEVELS)
     .default('info')
     .describe(`how much to log: ${LOG_LEVELS.join(', ')}`),
@@ -42,7 +42,9 @@ const settingsSchema = z.object({
   onnxruntime: word
     .optional()
     .describe('libonnxruntime file to load; by default the one of onnxruntime-node'),
-  workers: wholeNumber(0, 1024).default(0).describe('threads that run models; 0 = as many as suit the CPUs'),
+  workers: wholeNumber(1, 1024)
+    .optional()
+    .describe('threads that run models; by default one less than the CPUs'),
   jsonBodyBytes: bytes.default(16 * 1024 ** 2).describe('largest JSON body'),
   binaryBodyBytes: bytes.default(64 * 1024 ** 2).describe('largest body with binary tensors'),
   transport: oneOf(TRANSPORTS).default('auto').describe('auto, uws (uWebSockets.js) or node (node:http)'),
@@ -65,15 +67,15 @@ export const SETTING_NAMES = Object.keys(settingsSchema.shape) as SettingName[];
 export interface SettingFacts {
   readonly kind: 'text' | 'number' | 'switch';
   readonly help: string;
-  readonly defaultValue: unknown;
+  readonly defaultValue: string | number | boolean | undefined;
 }
 
 /** What the command line needs to offer a setting as a flag. */
 export function settingFacts(name: SettingName): SettingFacts {
   const schema = settingsSchema.shape[name];
   const defaultValue = schema instanceof z.ZodDefault ? schema.def.defaultValue : undefined;
-  const kind =
-    typeof defaultValue === 'boolean' ? 'switch' : typeof defaultValue === 'number' ? 'number' : 'text';
+  const inner = schema instanceof z.ZodDefault || schema instanceof z.ZodOptional ? schema.unwrap() : schema;
+  const kind = inner instanceof z.ZodBoolean ? 'switch' : inner instanceof z.ZodNumber ? 'number' : 'text';
   return { kind, help: schema.description ?? '', defaultValue };
 }
 

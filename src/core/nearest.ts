@@ -19,15 +19,16 @@ function bare(word: string): string {
 }
 
 /**
- * The word of `known` that is nearest to `word`, or undefined where none is near: at most `most` letters differ, by
- * default a third of them. Case and punctuation count for nothing.
+ * The word of `known` that is nearest to `word`, or undefined where none is near: at most `most` letters differ; without
+ * `most` a third of them, or the word is cut short. Case and punctuation count for nothing.
  */
 export function nearestWord(word: string, known: Iterable<string>, most?: number): string | undefined {
   const wanted = bare(word.slice(0, 64));
   let best: string | undefined;
   let bestDistance = (most ?? Math.max(2, Math.floor(wanted.length / 3))) + 1;
   for (const candidate of known) {
-    const distance = editDistance(wanted, bare(candidate));
+    const isCutShort = most === undefined && wanted.length > 3 && bare(candidate).startsWith(wanted);
+    const distance = isCutShort ? 1 : editDistance(wanted, bare(candidate));
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;

@@ -55,6 +55,12 @@ function clientReason(error: unknown): string {
   return error instanceof SluiceError ? error.message : 'internal error, see the log of the server';
 }
 
+/** For the log: what stands behind a reason that does not tell everything. */
+function hiddenCause(error: unknown): { err?: unknown } {
+  const cause = error instanceof SluiceError ? error.cause : error;
+  return cause === undefined ? {} : { err: cause };
+}
+
 export class ModelStore {
   private current: Snapshot = EMPTY_SNAPSHOT;
   private hasLoaded = false;
@@ -120,7 +126,7 @@ export class ModelStore {
 
   private refuseModel(model: FoundModel, error: unknown): void {
     const reason = clientReason(error);
-    this.log.error({ model: model.name, err: error }, `model not served: ${reason}`);
+    this.log.error({ model: model.name, ...hiddenCause(error) }, `model not served: ${reason}`);
     this.replaceModel(makeEntry(model.name, new Map(), reason));
   }
 
@@ -147,7 +153,10 @@ export class ModelStore {
       );
     } catch (error) {
       const reason = clientReason(error);
-      this.log.error({ model: modelName, version, err: error }, `model version not served: ${reason}`);
+      this.log.error(
+        { model: modelName, version, ...hiddenCause(error) },
+        `model version not served: ${reason}`,
+      );
       this.move(modelName, version, 'REJECTED', { reason });
       if (handle !== -1) await this.closeQuietly(modelName, version, handle);
     }

@@ -13,7 +13,6 @@ t.test('without anything else the defaults hold', (t) => {
     adminPort: 8002,
     logLevel: 'info',
     allowAnonymous: false,
-    workers: 0,
     jsonBodyBytes: 16_777_216,
     binaryBodyBytes: 67_108_864,
     transport: 'auto',
@@ -96,7 +95,7 @@ const REFUSED: Array<
     { SLUICE_ADMIN_PORT: '65536' },
     /^adminPort \(SLUICE_ADMIN_PORT\): .*got 65536/,
   ],
-  ['a negative number', { ...REPOSITORY, workers: '-1' }, {}, /^workers \(--workers\): /],
+  ['a negative number', { ...REPOSITORY, workers: '0' }, {}, /^workers \(--workers\): /],
   [
     'a word that is none of the words',
     { ...REPOSITORY, transport: 'http3' },

@@ -61,7 +61,7 @@ function readable(message: string): string {
 function plainScalar(value: unknown): unknown {
   // 64-bit integers come as objects of the `long` package.
   if (typeof value !== 'object') return value;
-  const text = String(value);
+  const text = (value as { toString: () => string }).toString();
   return Number.isSafeInteger(Number(text)) ? Number(text) : text;
 }
 

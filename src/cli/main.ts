@@ -1,0 +1,60 @@
+#!/usr/bin/env node
+/** The command `sluice`: one file per verb beside this one. Errors become one line on stderr and an exit code. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { SluiceError } from '../core/errors.js';
+import { addDoctor } from './doctor.js';
+import { CommandEnd, EXIT, exitCodeOf } from './exit-codes.js';
+import { addInspect } from './inspect.js';
+import { addServe } from './serve.js';
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+function makeProgram(): Command {
+  const program = new Command('sluice')
+    .description(
+      'Native inference server for ONNX models: HTTP in, batches in C++, answers in microseconds to milliseconds.',
+    )
+    .version(packageVersion(), '-v, --version', 'print the version')
+    .showHelpAfterError('(add --help for the flags and examples)')
+    .configureHelp({ helpWidth: 110 })
+    .addHelpText(
+      'after',
+      `
+Examples:
+  sluice serve ./models           serve a model repository
+  sluice inspect ./model.onnx     what a model takes and gives, and a config.pbtxt for it
+  sluice doctor                   what this machine has and lacks, with the command that mends it`,
+    )
+    .exitOverride();
+  addServe(program);
+  addInspect(program);
+  addDoctor(program);
+  for (const command of program.commands) command.copyInheritedSettings(program);
+  return program;
+}
+
+async function main(): Promise<number> {
+  try {
+    await makeProgram().parseAsync(process.argv);
+    return EXIT.ok;
+  } catch (error) {
+    // commander has already printed its own errors, and help or version end with its code 0.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    const text = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`sluice: ${text}\n`);
+    const exitCode = exitCodeOf(error);
+    const isExplained = error instanceof CommandEnd || error instanceof SluiceError;
+    if (exitCode === EXIT.unexpected && !isExplained && error instanceof Error) {
+      process.stderr.write(`${error.stack ?? ''}\n`);
+    }
+    return exitCode;
+  }
+}
+
+const exitCode = await main();
+// Zero means "go on": a server that started keeps the process alive. Anything else ends it, whatever is still open.
+if (exitCode !== EXIT.ok) process.exit(exitCode);
