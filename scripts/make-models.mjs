@@ -17,7 +17,7 @@ const DEFAULT_OUT = fileURLToPath(new URL('../build/models', import.meta.url));
 
 const HELP = `Usage: node scripts/make-models.mjs [options]
   --quick          the small models, which tests need (default)
-  --all            the large ones too: mid (25 MB), resnet18 (46 MB)
+  --all            the large ones too: mid (25 MB), resnet18 (47 MB)
   --only a,b       these models only
   --out DIR        repository to write into (default build/models)
   --check          run every model once with ONNX Runtime and compare with what it promises
