@@ -1,4 +1,5 @@
-// The export table of the addon, nothing else. Every name lives on the loop of the environment that loaded it.
+// The export table of the addon, nothing else. Every name lives on the loop of the environment that loaded
+// it.
 #include "base/data_type.h"
 #include "base/status.h"
 #include "binding/calls.h"
@@ -14,7 +15,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
 
   exports.Set("interfaceNumber", kInterfaceNumber);
   auto types = Napi::Array::New(env);
-  for (int i = 1; i < sluice::kDataTypeCount; ++i) types.Set(static_cast<uint32_t>(i), std::string(sluice::kDataTypes[i].name));
+  for (int i = 1; i < sluice::kDataTypeCount; ++i)
+    types.Set(static_cast<uint32_t>(i), std::string(sluice::kDataTypes[i].name));
   exports.Set("dataTypes", types);
   auto errors = Napi::Array::New(env);
   uint32_t number = 1;

@@ -1,4 +1,5 @@
-// Monotonic time. Any thread. Code whose behaviour depends on time takes it as an argument; only the outermost callers read it here.
+// Monotonic time. Any thread. Code whose behaviour depends on time takes it as an argument; only the
+// outermost callers read it here.
 #pragma once
 
 #include <chrono>
@@ -7,7 +8,9 @@
 namespace sluice {
 
 inline int64_t NowNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 }  // namespace sluice

@@ -1,5 +1,5 @@
-// The V2 data types. Numbers are those of Triton's ModelConfig enum, shared with src/core/data-types.ts and compared at load.
-// Any thread; constants only.
+// The V2 data types. Numbers are those of Triton's ModelConfig enum, shared with src/core/data-types.ts and
+// compared at load. Any thread; constants only.
 #pragma once
 
 #include <cstddef>
@@ -32,8 +32,9 @@ struct DataTypeRow {
 };
 
 inline constexpr DataTypeRow kDataTypes[] = {
-    {"", 0},      {"BOOL", 1},  {"UINT8", 1}, {"UINT16", 2}, {"UINT32", 4}, {"UINT64", 8}, {"INT8", 1}, {"INT16", 2},
-    {"INT32", 4}, {"INT64", 8}, {"FP16", 2},  {"FP32", 4},   {"FP64", 8},   {"BYTES", 0},  {"BF16", 2},
+    {"", 0},       {"BOOL", 1}, {"UINT8", 1}, {"UINT16", 2}, {"UINT32", 4},
+    {"UINT64", 8}, {"INT8", 1}, {"INT16", 2}, {"INT32", 4},  {"INT64", 8},
+    {"FP16", 2},   {"FP32", 4}, {"FP64", 8},  {"BYTES", 0},  {"BF16", 2},
 };
 inline constexpr int kDataTypeCount = 15;
 

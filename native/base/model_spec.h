@@ -1,5 +1,5 @@
-// What the native side knows of a served model version: its tensors and limits. Made once by the binding from the serving
-// plan that TypeScript completed; immutable afterwards, so any thread may read it.
+// What the native side knows of a served model version: its tensors and limits. Made once by the binding from
+// the serving plan that TypeScript completed; immutable afterwards, so any thread may read it.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,9 @@ struct TensorSpec {
   DataType type = DataType::kInvalid;
   std::vector<int64_t> dims;        // as a request writes it, without the batch dimension; -1 varies
   std::vector<int64_t> model_dims;  // as ONNX Runtime wants it, without the batch dimension
-  int64_t row_elements = -1;        // elements of one row (or of the whole tensor without batching); -1 where a dim varies
-  std::string reply_prefix;         // {"name":"...","datatype":"...","shape":[
+  int64_t row_elements =
+      -1;  // elements of one row (or of the whole tensor without batching); -1 where a dim varies
+  std::string reply_prefix;  // {"name":"...","datatype":"...","shape":[
 
   bool has_fixed_bytes() const { return row_elements >= 0 && type != DataType::kBytes; }
   size_t row_bytes() const { return static_cast<size_t>(row_elements) * DataTypeBytes(type); }

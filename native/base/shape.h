@@ -1,4 +1,5 @@
-// Dims: a shape of fixed capacity without heap memory, and size arithmetic that cannot overflow silently. Any thread.
+// Dims: a shape of fixed capacity without heap memory, and size arithmetic that cannot overflow silently. Any
+// thread.
 #pragma once
 
 #include <cstddef>
@@ -30,7 +31,9 @@ struct Dims {
 };
 
 // False on overflow of int64.
-inline bool CheckedMultiply(int64_t a, int64_t b, int64_t* product) { return !__builtin_mul_overflow(a, b, product); }
+inline bool CheckedMultiply(int64_t a, int64_t b, int64_t* product) {
+  return !__builtin_mul_overflow(a, b, product);
+}
 
 // Number of elements; false on overflow. Every dimension must be >= 0.
 inline bool ElementCount(const Dims& dims, int64_t* elements) {

@@ -1,5 +1,5 @@
-// The error table of the native side: numbers equal src/core/errors.ts and are compared when the addon is loaded.
-// Any thread. A Status is a value; its message is fit for a client unless said otherwise.
+// The error table of the native side: numbers equal src/core/errors.ts and are compared when the addon is
+// loaded. Any thread. A Status is a value; its message is fit for a client unless said otherwise.
 #pragma once
 
 #include <string>
@@ -28,9 +28,9 @@ enum class Code : int {
 
 // Same order as the enum, from kBadRequest on.
 inline constexpr const char* kErrorNames[] = {
-    "BAD_REQUEST",   "UNKNOWN_TENSOR",    "SHAPE_MISMATCH", "TYPE_MISMATCH", "TOO_LARGE",
+    "BAD_REQUEST",     "UNKNOWN_TENSOR",    "SHAPE_MISMATCH", "TYPE_MISMATCH", "TOO_LARGE",
     "MODEL_NOT_FOUND", "VERSION_NOT_FOUND", "NOT_READY",      "QUEUE_FULL",    "DEADLINE_PASSED",
-    "CANCELLED",     "DRAINING",          "RUN_FAILED",     "INTERNAL",      "MODEL_INVALID",
+    "CANCELLED",       "DRAINING",          "RUN_FAILED",     "INTERNAL",      "MODEL_INVALID",
 };
 
 class Status {

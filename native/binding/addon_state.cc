@@ -10,7 +10,8 @@ namespace {
 constexpr auto kLongestWait = std::chrono::seconds(5);
 }  // namespace
 
-// The thread-safe function, closed under a lock: a worker may wake the loop at the very moment the environment goes away.
+// The thread-safe function, closed under a lock: a worker may wake the loop at the very moment the
+// environment goes away.
 struct AddonState::Waker {
   std::mutex mutex;
   Napi::ThreadSafeFunction function;
@@ -59,7 +60,8 @@ void AddonState::Close() {
     port_->ReleaseUnsubmitted();
     if (port_->outstanding() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  // A worker still inside a run may write into its request and its port: then both, and the engine, are left to the process.
+  // A worker still inside a run may write into its request and its port: then both, and the engine, are left
+  // to the process.
   if (port_->outstanding() > 0) {
     new std::shared_ptr<CompletionPort>(port_);
     new std::shared_ptr<Engine>(engine_);

@@ -1,5 +1,6 @@
-// AddonState: what one JavaScript environment (one event loop) has of the addon: its share of the engine, its completion port,
-// the memory that answers are read from. No statics: a second environment gets its own. Loop thread only.
+// AddonState: what one JavaScript environment (one event loop) has of the addon: its share of the engine, its
+// completion port, the memory that answers are read from. No statics: a second environment gets its own. Loop
+// thread only.
 #pragma once
 
 #include <napi.h>
@@ -23,7 +24,8 @@ class AddonState {
  public:
   ~AddonState();
 
-  // Wires the engine to this environment. `deliver` is called on the loop when workers have finished something.
+  // Wires the engine to this environment. `deliver` is called on the loop when workers have finished
+  // something.
   Status Open(Napi::Env env, const EngineOptions& options, Napi::Function deliver);
   bool is_open() const { return engine_ != nullptr; }
   // Stops intake, cancels what waits, waits a bounded time for what runs, lets the engine go.

@@ -16,15 +16,16 @@ Napi::Value CloseModel(const Napi::CallbackInfo& info);   // (handle) -> promise
 Napi::Value Stats(const Napi::CallbackInfo& info);        // (handle) -> counters
 
 // The path of a request: numbers in, numbers out, no object is made.
-Napi::Value Submit(const Napi::CallbackInfo& info);         // (handle, headLength, ArrayBuffer) -> ticket or -error
-Napi::Value SubmitBody(const Napi::CallbackInfo& info);     // (handle, headLength, bodyId) -> ticket or -error
+Napi::Value Submit(const Napi::CallbackInfo& info);  // (handle, headLength, ArrayBuffer) -> ticket or -error
+Napi::Value SubmitBody(const Napi::CallbackInfo& info);  // (handle, headLength, bodyId) -> ticket or -error
 Napi::Value LastErrorText(const Napi::CallbackInfo& info);  // () -> string
 Napi::Value Flush(const Napi::CallbackInfo& info);          // () -> rows in the ring, as Drain
-Napi::Value Drain(const Napi::CallbackInfo& info);          // () -> rows in the ring; -1: one long reply, see TakeLong
-Napi::Value TakeLong(const Napi::CallbackInfo& info);       // () -> ArrayBuffer, its row is the ring's first
-Napi::Value Cancel(const Napi::CallbackInfo& info);         // (ticket)
-Napi::Value BodyOpen(const Napi::CallbackInfo& info);       // (expectedBytes) -> bodyId
-Napi::Value BodyAppend(const Napi::CallbackInfo& info);     // (bodyId, ArrayBuffer)
-Napi::Value BodyDrop(const Napi::CallbackInfo& info);       // (bodyId)
+Napi::Value Drain(
+    const Napi::CallbackInfo& info);  // () -> rows in the ring; -1: one long reply, see TakeLong
+Napi::Value TakeLong(const Napi::CallbackInfo& info);    // () -> ArrayBuffer, its row is the ring's first
+Napi::Value Cancel(const Napi::CallbackInfo& info);      // (ticket)
+Napi::Value BodyOpen(const Napi::CallbackInfo& info);    // (expectedBytes) -> bodyId
+Napi::Value BodyAppend(const Napi::CallbackInfo& info);  // (bodyId, ArrayBuffer)
+Napi::Value BodyDrop(const Napi::CallbackInfo& info);    // (bodyId)
 
 }  // namespace sluice

@@ -12,7 +12,9 @@ namespace {
 // Never given twice in a process: decoders keep plans by it.
 std::atomic<uint64_t> next_serial{1};
 
-std::string Text(const Napi::Object& object, const char* key) { return object.Get(key).ToString().Utf8Value(); }
+std::string Text(const Napi::Object& object, const char* key) {
+  return object.Get(key).ToString().Utf8Value();
+}
 
 int64_t Integer(const Napi::Object& object, const char* key, int64_t otherwise) {
   const Napi::Value value = object.Get(key);
@@ -42,8 +44,10 @@ std::vector<TensorSpec> Tensors(const Napi::Object& plan, const char* key) {
     tensor.type = DataTypeFromName(Text(object, "datatype"));
     tensor.dims = Integers(object, "dims");
     tensor.model_dims = Integers(object, "modelDims");
-    if (tensor.type == DataType::kInvalid || tensor.model_dims.size() >= kMaxRank || tensor.dims.size() >= kMaxRank) {
-      throw Napi::Error::New(plan.Env(), "expected a V2 datatype and a rank below 16 for tensor " + tensor.name);
+    if (tensor.type == DataType::kInvalid || tensor.model_dims.size() >= kMaxRank ||
+        tensor.dims.size() >= kMaxRank) {
+      throw Napi::Error::New(plan.Env(),
+                             "expected a V2 datatype and a rank below 16 for tensor " + tensor.name);
     }
     Dims dims;
     bool varies = false;
@@ -96,7 +100,8 @@ SessionOptions ToSessionOptions(const Napi::Object& object) {
   const Napi::Value providers = object.Get("providers");
   if (providers.IsArray()) {
     const auto array = providers.As<Napi::Array>();
-    for (uint32_t i = 0; i < array.Length(); ++i) options.providers.push_back(array.Get(i).ToString().Utf8Value());
+    for (uint32_t i = 0; i < array.Length(); ++i)
+      options.providers.push_back(array.Get(i).ToString().Utf8Value());
   }
   return options;
 }

@@ -1,4 +1,5 @@
-// JavaScript values to plain structs, once, at the edge. Loop thread. Throws Napi::Error with "expected ... for ..., got ...".
+// JavaScript values to plain structs, once, at the edge. Loop thread. Throws Napi::Error with "expected ...
+// for ..., got ...".
 #pragma once
 
 #include <napi.h>

@@ -1,5 +1,5 @@
-// The rare calls: engine, models, facts. Those that take long answer a promise, work on a loader thread, and come back through
-// the completion port of the loop that asked.
+// The rare calls: engine, models, facts. Those that take long answer a promise, work on a loader thread, and
+// come back through the completion port of the loop that asked.
 #include "binding/calls.h"
 #include "binding/convert.h"
 
@@ -42,7 +42,8 @@ Napi::Value InBackground(const Napi::CallbackInfo& info, std::function<Status()>
 Napi::Value OpenEngine(const Napi::CallbackInfo& info) {
   AddonState* state = StateOf(info);
   if (state->is_open()) throw Napi::Error::New(info.Env(), "the engine is open already");
-  const Status status = state->Open(info.Env(), ToEngineOptions(info[0].As<Napi::Object>()), info[1].As<Napi::Function>());
+  const Status status =
+      state->Open(info.Env(), ToEngineOptions(info[0].As<Napi::Object>()), info[1].As<Napi::Function>());
   if (!status.ok()) throw ToError(info.Env(), status);
   auto answer = Napi::Object::New(info.Env());
   answer.Set("ring", state->RingBuffer());
@@ -74,7 +75,10 @@ Napi::Value OpenModel(const Napi::CallbackInfo& info) {
   Engine* engine = OpenStateOf(info)->engine();
   auto handle = std::make_shared<uint32_t>(0);
   return InBackground(
-      info, [engine, handle, options = ToSessionOptions(info[0].As<Napi::Object>())] { return engine->Open(options, handle.get()); },
+      info,
+      [engine, handle, options = ToSessionOptions(info[0].As<Napi::Object>())] {
+        return engine->Open(options, handle.get());
+      },
       [engine, handle](Napi::Env env) -> Napi::Value {
         Napi::Object opened = FromSignature(env, engine->Version(*handle)->signature());
         opened.Set("handle", *handle);
@@ -86,7 +90,10 @@ Napi::Value StartModel(const Napi::CallbackInfo& info) {
   Engine* engine = OpenStateOf(info)->engine();
   const uint32_t handle = info[0].As<Napi::Number>();
   return InBackground(
-      info, [engine, handle, options = ToStartOptions(info[1].As<Napi::Object>())] { return engine->Start(handle, options); },
+      info,
+      [engine, handle, options = ToStartOptions(info[1].As<Napi::Object>())] {
+        return engine->Start(handle, options);
+      },
       [engine, handle](Napi::Env env) -> Napi::Value {
         ModelVersion* version = engine->Version(handle);
         auto report = Napi::Object::New(env);
@@ -109,7 +116,8 @@ Napi::Value CloseModel(const Napi::CallbackInfo& info) {
   Engine* engine = OpenStateOf(info)->engine();
   const uint32_t handle = info[0].As<Napi::Number>();
   return InBackground(
-      info, [engine, handle] { return engine->Close(handle); }, [](Napi::Env env) { return env.Undefined(); });
+      info, [engine, handle] { return engine->Close(handle); },
+      [](Napi::Env env) { return env.Undefined(); });
 }
 
 Napi::Value Stats(const Napi::CallbackInfo& info) {

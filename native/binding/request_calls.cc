@@ -16,10 +16,13 @@ constexpr size_t kMostSetAsideBytes = size_t{1} << 20;
 // Longer replies get memory of their own instead of passing through the shared one.
 constexpr size_t kLongReplyBytes = 128 * 1024;
 
-Napi::Value Number(const Napi::CallbackInfo& info, double value) { return Napi::Number::New(info.Env(), value); }
+Napi::Value Number(const Napi::CallbackInfo& info, double value) {
+  return Napi::Number::New(info.Env(), value);
+}
 
 // Takes back a request that was refused before it was accepted; answers minus the error number.
-Napi::Value Refuse(const Napi::CallbackInfo& info, AddonState* state, Request* request, const Status& status) {
+Napi::Value Refuse(const Napi::CallbackInfo& info, AddonState* state, Request* request,
+                   const Status& status) {
   state->last_error = status.message();
   if (request != nullptr) {
     state->port()->Release(request);
@@ -28,7 +31,8 @@ Napi::Value Refuse(const Napi::CallbackInfo& info, AddonState* state, Request* r
   return Number(info, -static_cast<double>(status.code()));
 }
 
-Napi::Value Accept(const Napi::CallbackInfo& info, AddonState* state, ModelVersion* version, uint32_t handle, Request* request) {
+Napi::Value Accept(const Napi::CallbackInfo& info, AddonState* state, ModelVersion* version, uint32_t handle,
+                   Request* request) {
   version->Accepted();
   state->batcher()->Add(version, handle, request);
   return Number(info, request->ticket);
@@ -81,7 +85,8 @@ Napi::Value Submit(const Napi::CallbackInfo& info) {
   AddonState* state = StateOf(info);
   const uint32_t handle = info[0].As<Napi::Number>();
   ModelVersion* version = StartedVersion(state, handle);
-  if (version == nullptr) return Refuse(info, state, nullptr, Status(Code::kNotReady, "the model version is not ready"));
+  if (version == nullptr)
+    return Refuse(info, state, nullptr, Status(Code::kNotReady, "the model version is not ready"));
   const auto head_length = static_cast<int64_t>(info[1].As<Napi::Number>().DoubleValue());
   auto body = info[2].As<Napi::ArrayBuffer>();
   const auto* bytes = static_cast<const uint8_t*>(body.Data());
@@ -116,7 +121,8 @@ Napi::Value SubmitBody(const Napi::CallbackInfo& info) {
     return Refuse(info, state, nullptr, Status(Code::kInternal, "no body has this number"));
   }
   ModelVersion* version = StartedVersion(state, handle);
-  if (version == nullptr) return Refuse(info, state, request, Status(Code::kNotReady, "the model version is not ready"));
+  if (version == nullptr)
+    return Refuse(info, state, request, Status(Code::kNotReady, "the model version is not ready"));
   request->submitted_ns = NowNs();
   request->head_length = static_cast<int64_t>(info[1].As<Napi::Number>().DoubleValue());
   if (V2Decoder::IsLong(version->spec(), request->body.size(), request->head_length)) {
@@ -184,8 +190,10 @@ Napi::Value BodyOpen(const Napi::CallbackInfo& info) {
 
 Napi::Value BodyAppend(const Napi::CallbackInfo& info) {
   AddonState* state = StateOf(info);
-  Request* request = state->is_open() ? state->port()->Find(info[0].As<Napi::Number>().Uint32Value()) : nullptr;
-  if (request == nullptr || request->version != nullptr) throw Napi::Error::New(info.Env(), "no body has this number");
+  Request* request =
+      state->is_open() ? state->port()->Find(info[0].As<Napi::Number>().Uint32Value()) : nullptr;
+  if (request == nullptr || request->version != nullptr)
+    throw Napi::Error::New(info.Env(), "no body has this number");
   auto chunk = info[1].As<Napi::ArrayBuffer>();
   request->body.Append(chunk.Data(), chunk.ByteLength());
   return info.Env().Undefined();

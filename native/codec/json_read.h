@@ -1,5 +1,5 @@
-// Small words for reading JSON with simdjson: its errors in our terms, walking an object's members, names in messages.
-// Header only, for the files of this folder. Any thread.
+// Small words for reading JSON with simdjson: its errors in our terms, walking an object's members, names in
+// messages. Header only, for the files of this folder. Any thread.
 #pragma once
 
 #include <simdjson.h>
@@ -13,7 +13,8 @@
 namespace sluice {
 
 inline Status BadJson(simdjson::error_code error) {
-  return Status(Code::kBadRequest, std::string("the body is not valid JSON: ") + simdjson::error_message(error));
+  return Status(Code::kBadRequest,
+                std::string("the body is not valid JSON: ") + simdjson::error_message(error));
 }
 
 inline Status Expected(const char* what, const std::string& where) {
@@ -22,7 +23,8 @@ inline Status Expected(const char* what, const std::string& where) {
 
 // simdjson has one error for "not JSON" and one for "another type"; both are told in our words.
 inline Status TypeOrSyntax(simdjson::error_code error, const char* what, const std::string& where) {
-  return error == simdjson::INCORRECT_TYPE || error == simdjson::NUMBER_ERROR ? Expected(what, where) : BadJson(error);
+  return error == simdjson::INCORRECT_TYPE || error == simdjson::NUMBER_ERROR ? Expected(what, where)
+                                                                              : BadJson(error);
 }
 
 inline bool IsNull(simdjson::ondemand::value& value) { return value.raw_json_token()[0] == 'n'; }

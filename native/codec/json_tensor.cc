@@ -82,27 +82,30 @@ struct Progress {
   int64_t read = 0;
 
   Status WrongCount(const std::string& got) const {
-    return Status(Code::kShapeMismatch, "expected " + std::to_string(expected) + " elements for " + InputName(tensor.name) +
-                                            ", got " + got);
+    return Status(Code::kShapeMismatch, "expected " + std::to_string(expected) + " elements for " +
+                                            InputName(tensor.name) + ", got " + got);
   }
 };
 
 Status BrokenJson(error_code error) {
-  return Status(Code::kBadRequest, std::string("the body is not valid JSON: ") + simdjson::error_message(error));
+  return Status(Code::kBadRequest,
+                std::string("the body is not valid JSON: ") + simdjson::error_message(error));
 }
 
 template <typename T>
 Status StoreElement(value* element, Progress* progress) {
   if constexpr (std::is_same_v<T, std::string_view>) {
     std::string_view text;
-    if (element->get_string().get(text) != simdjson::SUCCESS) return WrongElement(progress->tensor, element, progress->read);
+    if (element->get_string().get(text) != simdjson::SUCCESS)
+      return WrongElement(progress->tensor, element, progress->read);
     const auto length = static_cast<uint32_t>(text.size());
     progress->out->Append(&length, sizeof(length));
     progress->out->Append(text.data(), text.size());
   } else {
     T number;
     if (!ReadElement(element, &number)) return WrongElement(progress->tensor, element, progress->read);
-    std::memcpy(progress->out->data() + progress->start + static_cast<size_t>(progress->read) * sizeof(T), &number, sizeof(T));
+    std::memcpy(progress->out->data() + progress->start + static_cast<size_t>(progress->read) * sizeof(T),
+                &number, sizeof(T));
   }
   return Status();
 }
@@ -110,8 +113,8 @@ Status StoreElement(value* element, Progress* progress) {
 template <typename T>
 Status ReadArray(array elements, int depth, Progress* progress) {
   if (depth > kDeepestNesting) {
-    return Status(Code::kBadRequest, "the nesting of " + InputName(progress->tensor.name) + " is deeper than " +
-                                         std::to_string(kDeepestNesting));
+    return Status(Code::kBadRequest, "the nesting of " + InputName(progress->tensor.name) +
+                                         " is deeper than " + std::to_string(kDeepestNesting));
   }
   for (auto item : elements) {
     value element;

@@ -17,8 +17,9 @@ std::string ExpectedShape(const ModelSpec& spec, const TensorSpec& tensor) {
 }
 
 Status WrongShape(const ModelSpec& spec, const TensorSpec& tensor, const Dims& wire) {
-  return Status(Code::kShapeMismatch, "expected shape " + ExpectedShape(spec, tensor) + " for " + InputName(tensor.name) +
-                                          " of " + spec.display + ", got " + DimsText(wire));
+  return Status(Code::kShapeMismatch, "expected shape " + ExpectedShape(spec, tensor) + " for " +
+                                          InputName(tensor.name) + " of " + spec.display + ", got " +
+                                          DimsText(wire));
 }
 
 // Carries the request's values of varying dimensions over into the model's shape.
@@ -39,12 +40,12 @@ void FillModelDims(const TensorSpec& tensor, const int64_t* wire, Dims* dims) {
 
 std::string InputName(const std::string& name) { return "input \"" + name + "\""; }
 
-Status CheckShape(const ModelSpec& spec, const TensorSpec& tensor, const Dims& wire, int64_t* rows, Dims* dims,
-                  int64_t* elements) {
+Status CheckShape(const ModelSpec& spec, const TensorSpec& tensor, const Dims& wire, int64_t* rows,
+                  Dims* dims, int64_t* elements) {
   int64_t count = 0;
   if (!ElementCount(wire, &count) || count > INT64_MAX / 16) {
-    return Status(Code::kShapeMismatch, "the number of elements of " + InputName(tensor.name) + " overflows: shape " +
-                                            DimsText(wire));
+    return Status(Code::kShapeMismatch, "the number of elements of " + InputName(tensor.name) +
+                                            " overflows: shape " + DimsText(wire));
   }
   const int batch_dims = spec.has_batch_dim() ? 1 : 0;
   const int expected_rank = batch_dims + static_cast<int>(tensor.dims.size());
@@ -64,8 +65,9 @@ Status CheckShape(const ModelSpec& spec, const TensorSpec& tensor, const Dims& w
   if (batch_dims == 1) {
     *rows = wire.at[0];
     if (*rows < 1 || *rows > spec.max_batch_rows) {
-      return Status(Code::kShapeMismatch, "expected 1 to " + std::to_string(spec.max_batch_rows) + " rows for " + spec.display +
-                                              ", got " + std::to_string(*rows) + " in " + InputName(tensor.name));
+      return Status(Code::kShapeMismatch, "expected 1 to " + std::to_string(spec.max_batch_rows) +
+                                              " rows for " + spec.display + ", got " + std::to_string(*rows) +
+                                              " in " + InputName(tensor.name));
     }
   }
   FillModelDims(tensor, wire.at + batch_dims, dims);
@@ -78,20 +80,22 @@ Status CheckBytesWalk(const TensorSpec& tensor, const uint8_t* bytes, size_t byt
   for (int64_t i = 0; i < elements; ++i) {
     uint32_t length = 0;
     if (byte_count - at < sizeof(length)) {
-      return Status(Code::kBadRequest, "expected " + std::to_string(elements) + " strings for " + InputName(tensor.name) +
-                                           ", the bytes end after " + std::to_string(i));
+      return Status(Code::kBadRequest, "expected " + std::to_string(elements) + " strings for " +
+                                           InputName(tensor.name) + ", the bytes end after " +
+                                           std::to_string(i));
     }
     std::memcpy(&length, bytes + at, sizeof(length));
     at += sizeof(length);
     if (byte_count - at < length) {
-      return Status(Code::kBadRequest, "string " + std::to_string(i) + " of " + InputName(tensor.name) + " claims " +
-                                           std::to_string(length) + " bytes, " + std::to_string(byte_count - at) + " are left");
+      return Status(Code::kBadRequest, "string " + std::to_string(i) + " of " + InputName(tensor.name) +
+                                           " claims " + std::to_string(length) + " bytes, " +
+                                           std::to_string(byte_count - at) + " are left");
     }
     at += length;
   }
   if (at != byte_count) {
-    return Status(Code::kBadRequest, std::to_string(byte_count - at) + " bytes are left after the " + std::to_string(elements) +
-                                         " strings of " + InputName(tensor.name));
+    return Status(Code::kBadRequest, std::to_string(byte_count - at) + " bytes are left after the " +
+                                         std::to_string(elements) + " strings of " + InputName(tensor.name));
   }
   return Status();
 }

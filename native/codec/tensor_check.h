@@ -10,10 +10,11 @@
 
 namespace sluice {
 
-// Checks the shape that a request wrote for `tensor`. On success `rows` is its batch (1 without batch dimension), `dims` what
-// the model wants behind the batch dimension, `elements` the number of elements over all rows.
-Status CheckShape(const ModelSpec& spec, const TensorSpec& tensor, const Dims& wire, int64_t* rows, Dims* dims,
-                  int64_t* elements);
+// Checks the shape that a request wrote for `tensor`. On success `rows` is its batch (1 without batch
+// dimension), `dims` what the model wants behind the batch dimension, `elements` the number of elements over
+// all rows.
+Status CheckShape(const ModelSpec& spec, const TensorSpec& tensor, const Dims& wire, int64_t* rows,
+                  Dims* dims, int64_t* elements);
 
 // A BYTES tensor in V2 form holds exactly `elements` strings and nothing else.
 Status CheckBytesWalk(const TensorSpec& tensor, const uint8_t* bytes, size_t byte_count, int64_t elements);

@@ -8,7 +8,8 @@ namespace sluice {
 
 namespace {
 
-// On one core, simdjson reads about 200 KiB of numbers per 250 us; longer bodies would be felt by the loop's other clients.
+// On one core, simdjson reads about 200 KiB of numbers per 250 us; longer bodies would be felt by the loop's
+// other clients.
 constexpr size_t kLongJson = 64 * 1024;
 constexpr size_t kLongStrings = 1024 * 1024;
 
@@ -28,7 +29,8 @@ bool V2Decoder::IsLong(const ModelSpec& spec, size_t size, int64_t head_length) 
   return false;
 }
 
-Status V2Decoder::Decode(const ModelSpec& spec, const uint8_t* bytes, size_t size, int64_t head_length, Request* request) {
+Status V2Decoder::Decode(const ModelSpec& spec, const uint8_t* bytes, size_t size, int64_t head_length,
+                         Request* request) {
   return DecodeAny(spec, bytes, size, head_length, false, request);
 }
 
@@ -36,19 +38,20 @@ Status V2Decoder::DecodeOwned(const ModelSpec& spec, Request* request) {
   return DecodeAny(spec, request->body.data(), request->body.size(), request->head_length, true, request);
 }
 
-Status V2Decoder::DecodeAny(const ModelSpec& spec, const uint8_t* bytes, size_t size, int64_t head_length, bool is_owned,
-                            Request* request) {
+Status V2Decoder::DecodeAny(const ModelSpec& spec, const uint8_t* bytes, size_t size, int64_t head_length,
+                            bool is_owned, Request* request) {
   if (head_length == 0 && size > 0) return DecodeRaw(spec, bytes, size, is_owned, request);
   if (head_length > static_cast<int64_t>(size)) {
-    return Status(Code::kBadRequest, "Inference-Header-Content-Length is " + std::to_string(head_length) + ", the body has " +
-                                         std::to_string(size) + " bytes");
+    return Status(Code::kBadRequest, "Inference-Header-Content-Length is " + std::to_string(head_length) +
+                                         ", the body has " + std::to_string(size) + " bytes");
   }
   const size_t json_size = head_length < 0 ? size : static_cast<size_t>(head_length);
 
   KeptPlan* slot = nullptr;
   if (json_size > 0 && json_size <= kLongestKeptJson) {
     slot = &kept_[(spec.serial * 31 + json_size) % kKeptPlans];
-    if (slot->serial == spec.serial && slot->json.size() == json_size && std::memcmp(slot->json.data(), bytes, json_size) == 0) {
+    if (slot->serial == spec.serial && slot->json.size() == json_size &&
+        std::memcmp(slot->json.data(), bytes, json_size) == 0) {
       request->tensors.Clear();
       return Apply(spec, slot->plan, bytes + json_size, size - json_size, is_owned, request);
     }
@@ -61,7 +64,8 @@ Status V2Decoder::DecodeAny(const ModelSpec& spec, const uint8_t* bytes, size_t 
     json_copy_.Reserve(1);  // an empty body still needs readable memory behind it
     json = reinterpret_cast<const char*>(json_copy_.data());
   }
-  if (Status status = head_.Parse(spec, json, json_size, &plan_, &request->tensors); !status.ok()) return status;
+  if (Status status = head_.Parse(spec, json, json_size, &plan_, &request->tensors); !status.ok())
+    return status;
   if (slot != nullptr && !plan_.has_json_tensor) {
     slot->serial = spec.serial;
     slot->json.assign(reinterpret_cast<const char*>(bytes), json_size);
@@ -70,8 +74,8 @@ Status V2Decoder::DecodeAny(const ModelSpec& spec, const uint8_t* bytes, size_t 
   return Apply(spec, plan_, bytes + json_size, size - json_size, is_owned, request);
 }
 
-Status V2Decoder::Apply(const ModelSpec& spec, const V2Plan& plan, const uint8_t* blobs, size_t size, bool is_owned,
-                        Request* request) {
+Status V2Decoder::Apply(const ModelSpec& spec, const V2Plan& plan, const uint8_t* blobs, size_t size,
+                        bool is_owned, Request* request) {
   request->inputs.resize(spec.inputs.size());
   const uint8_t* blob = blobs;
   size_t left = size;
@@ -85,11 +89,13 @@ Status V2Decoder::Apply(const ModelSpec& spec, const V2Plan& plan, const uint8_t
     input.offset = planned.offset;
     if (!planned.is_binary) continue;
     if (planned.byte_count > left) {
-      return Status(Code::kBadRequest, "expected " + std::to_string(planned.byte_count) + " bytes of binary data for " +
-                                           InputName(tensor.name) + ", the body has " + std::to_string(left) + " left");
+      return Status(Code::kBadRequest, "expected " + std::to_string(planned.byte_count) +
+                                           " bytes of binary data for " + InputName(tensor.name) +
+                                           ", the body has " + std::to_string(left) + " left");
     }
     if (tensor.type == DataType::kBytes) {
-      if (Status status = CheckBytesWalk(tensor, blob, planned.byte_count, planned.elements); !status.ok()) return status;
+      if (Status status = CheckBytesWalk(tensor, blob, planned.byte_count, planned.elements); !status.ok())
+        return status;
     }
     if (is_owned) {
       input.bytes = blob;
@@ -102,7 +108,8 @@ Status V2Decoder::Apply(const ModelSpec& spec, const V2Plan& plan, const uint8_t
     left -= planned.byte_count;
   }
   if (left != 0) {
-    return Status(Code::kBadRequest, std::to_string(left) + " bytes are left in the body behind the last binary tensor");
+    return Status(Code::kBadRequest,
+                  std::to_string(left) + " bytes are left in the body behind the last binary tensor");
   }
   for (RequestInput& input : request->inputs) {
     if (input.bytes == nullptr) input.bytes = request->tensors.data() + input.offset;
@@ -116,10 +123,11 @@ Status V2Decoder::Apply(const ModelSpec& spec, const V2Plan& plan, const uint8_t
   return Status();
 }
 
-Status V2Decoder::DecodeRaw(const ModelSpec& spec, const uint8_t* bytes, size_t size, bool is_owned, Request* request) {
+Status V2Decoder::DecodeRaw(const ModelSpec& spec, const uint8_t* bytes, size_t size, bool is_owned,
+                            Request* request) {
   if (spec.inputs.size() != 1) {
-    return Status(Code::kBadRequest, "a raw binary request needs a model with one input, " + spec.display + " has " +
-                                         std::to_string(spec.inputs.size()));
+    return Status(Code::kBadRequest, "a raw binary request needs a model with one input, " + spec.display +
+                                         " has " + std::to_string(spec.inputs.size()));
   }
   const TensorSpec& tensor = spec.inputs[0];
   Dims wire;
@@ -129,8 +137,9 @@ Status V2Decoder::DecodeRaw(const ModelSpec& spec, const uint8_t* bytes, size_t 
   for (const int64_t dim : tensor.dims) {
     if (dim < 0) {
       if (varying_at >= 0) {
-        return Status(Code::kBadRequest, "a raw binary request needs a shape with at most one varying dimension, " +
-                                             InputName(tensor.name) + " has more");
+        return Status(Code::kBadRequest,
+                      "a raw binary request needs a shape with at most one varying dimension, " +
+                          InputName(tensor.name) + " has more");
       }
       varying_at = wire.rank;
       wire.Push(0);
@@ -145,8 +154,9 @@ Status V2Decoder::DecodeRaw(const ModelSpec& spec, const uint8_t* bytes, size_t 
   PlannedInput planned;
   if (tensor.type == DataType::kBytes) {
     if (varying_at >= 0 || known != 1) {
-      return Status(Code::kBadRequest, "a raw binary request carries one string, " + InputName(tensor.name) + " has shape " +
-                                           DimsText(tensor.dims.data(), static_cast<int>(tensor.dims.size())));
+      return Status(Code::kBadRequest,
+                    "a raw binary request carries one string, " + InputName(tensor.name) + " has shape " +
+                        DimsText(tensor.dims.data(), static_cast<int>(tensor.dims.size())));
     }
     const auto length = static_cast<uint32_t>(size);
     request->tensors.Append(&length, sizeof(length));
@@ -157,13 +167,16 @@ Status V2Decoder::DecodeRaw(const ModelSpec& spec, const uint8_t* bytes, size_t 
     if (varying_at >= 0 && row_bytes > 0) wire.at[varying_at] = static_cast<int64_t>(size / row_bytes);
     const size_t expected = varying_at >= 0 && row_bytes > 0 ? size / row_bytes * row_bytes : row_bytes;
     if (expected != size) {
-      return Status(Code::kShapeMismatch, "expected " + std::to_string(expected) + " bytes for " + InputName(tensor.name) +
-                                              " in a raw binary request, got " + std::to_string(size));
+      return Status(Code::kShapeMismatch, "expected " + std::to_string(expected) + " bytes for " +
+                                              InputName(tensor.name) + " in a raw binary request, got " +
+                                              std::to_string(size));
     }
     planned.is_binary = true;
     planned.byte_count = size;
   }
-  if (Status status = CheckShape(spec, tensor, wire, &plan.rows, &planned.dims, &planned.elements); !status.ok()) return status;
+  if (Status status = CheckShape(spec, tensor, wire, &plan.rows, &planned.dims, &planned.elements);
+      !status.ok())
+    return status;
   plan.inputs.push_back(planned);
   plan.wanted_outputs = OutputMask(spec.outputs.size());
   plan.binary_outputs = plan.wanted_outputs;

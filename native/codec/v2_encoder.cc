@@ -6,7 +6,8 @@ namespace sluice {
 
 namespace {
 
-Status AppendOutput(const TensorSpec& tensor, const OutputRows& output, bool is_binary, AlignedBuffer* reply) {
+Status AppendOutput(const TensorSpec& tensor, const OutputRows& output, bool is_binary,
+                    AlignedBuffer* reply) {
   AppendText(reply, tensor.reply_prefix);
   for (int i = 0; i < output.dims.rank; ++i) {
     if (i > 0) AppendText(reply, ",");
@@ -20,9 +21,10 @@ Status AppendOutput(const TensorSpec& tensor, const OutputRows& output, bool is_
   }
   AppendText(reply, "],\"data\":[");
   if (!AppendJsonElements(reply, tensor.type, output.bytes, output.elements)) {
-    return Status(Code::kTypeMismatch, "output \"" + tensor.name +
-                                           "\" holds bytes that are not UTF-8 and have no JSON form: ask for it with "
-                                           "\"binary_data\": true");
+    return Status(Code::kTypeMismatch,
+                  "output \"" + tensor.name +
+                      "\" holds bytes that are not UTF-8 and have no JSON form: ask for it with "
+                      "\"binary_data\": true");
   }
   AppendText(reply, "]}");
   return Status();
@@ -50,7 +52,8 @@ Status EncodeV2(const ModelSpec& spec, const std::vector<OutputRows>& outputs, R
     is_first = false;
     const bool is_binary = (request->binary_outputs & bit) != 0;
     if (is_binary) blob_bytes += outputs[i].byte_count;
-    if (Status status = AppendOutput(spec.outputs[i], outputs[i], is_binary, reply); !status.ok()) return status;
+    if (Status status = AppendOutput(spec.outputs[i], outputs[i], is_binary, reply); !status.ok())
+      return status;
   }
   AppendText(reply, "]}");
   // Without a single binary byte the reply is plain JSON.
@@ -59,7 +62,8 @@ Status EncodeV2(const ModelSpec& spec, const std::vector<OutputRows>& outputs, R
   reply->Reserve(reply->size() + blob_bytes);
   for (size_t i = 0; i < outputs.size(); ++i) {
     const uint64_t bit = uint64_t{1} << i;
-    if ((request->wanted_outputs & request->binary_outputs & bit) != 0) reply->Append(outputs[i].bytes, outputs[i].byte_count);
+    if ((request->wanted_outputs & request->binary_outputs & bit) != 0)
+      reply->Append(outputs[i].bytes, outputs[i].byte_count);
   }
   return Status();
 }

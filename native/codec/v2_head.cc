@@ -25,13 +25,15 @@ uint64_t ShapeKey(const ModelSpec& spec, const V2Plan& plan) {
     if (tensor.row_elements >= 0) continue;
     varies = true;
     key = (key ^ input.index) * 0x100000001b3u;
-    for (int i = 0; i < input.dims.rank; ++i) key = (key ^ static_cast<uint64_t>(input.dims.at[i])) * 0x100000001b3u;
+    for (int i = 0; i < input.dims.rank; ++i)
+      key = (key ^ static_cast<uint64_t>(input.dims.at[i])) * 0x100000001b3u;
   }
   if (!varies) return 0;
   return key == 0 ? 1 : key;
 }
 
-Status V2Head::Parse(const ModelSpec& spec, const char* json, size_t length, V2Plan* plan, AlignedBuffer* tensors) {
+Status V2Head::Parse(const ModelSpec& spec, const char* json, size_t length, V2Plan* plan,
+                     AlignedBuffer* tensors) {
   spec_ = &spec;
   plan_ = plan;
   tensors_ = tensors;
@@ -44,14 +46,17 @@ Status V2Head::Parse(const ModelSpec& spec, const char* json, size_t length, V2P
   tensors->Clear();
 
   simdjson::ondemand::document document;
-  if (const error_code error = parser_.iterate(json, length, length + simdjson::SIMDJSON_PADDING).get(document)) {
+  if (const error_code error =
+          parser_.iterate(json, length, length + simdjson::SIMDJSON_PADDING).get(document)) {
     if (error == simdjson::EMPTY) return Expected("a V2 infer request in JSON", "the body, got nothing");
     return BadJson(error);
   }
   Object top;
-  if (const error_code error = document.get_object().get(top)) return TypeOrSyntax(error, "a JSON object", "the request");
+  if (const error_code error = document.get_object().get(top))
+    return TypeOrSyntax(error, "a JSON object", "the request");
   if (Status status = ParseTop(top); !status.ok()) return status;
-  if (document.current_location().error() == simdjson::SUCCESS) return Expected("nothing", "the bytes behind the JSON object");
+  if (document.current_location().error() == simdjson::SUCCESS)
+    return Expected("nothing", "the bytes behind the JSON object");
   return Finish();
 }
 
@@ -63,7 +68,8 @@ Status V2Head::ParseTop(Object top) {
     if (key == "inputs" && is_first(&has_inputs)) return ParseInputs(value);
     if (key == "outputs" && is_first(&has_outputs)) return IsNull(value) ? Status() : ParseOutputs(value);
     if (key == "id" && is_first(&has_id)) return IsNull(value) ? Status() : ParseId(value);
-    if (key == "parameters" && is_first(&has_parameters)) return IsNull(value) ? Status() : ParseRequestParameters(value);
+    if (key == "parameters" && is_first(&has_parameters))
+      return IsNull(value) ? Status() : ParseRequestParameters(value);
     return Status();
   });
   if (!status.ok()) return status;
@@ -75,7 +81,8 @@ Status V2Head::ParseId(Value value) {
   std::string_view id;
   if (const error_code error = value.get_string().get(id)) return TypeOrSyntax(error, "a string", "\"id\"");
   if (id.size() > kLongestId) {
-    return Expected(("at most " + std::to_string(kLongestId) + " bytes").c_str(), "\"id\", got " + std::to_string(id.size()));
+    return Expected(("at most " + std::to_string(kLongestId) + " bytes").c_str(),
+                    "\"id\", got " + std::to_string(id.size()));
   }
   if (!id.empty()) plan_->id_json = JsonString(id);
   return Status();
@@ -103,7 +110,8 @@ Status V2Head::ParseRequestParameters(Value value) {
 
 Status V2Head::ParseOutputs(Value value) {
   array entries;
-  if (const error_code error = value.get_array().get(entries)) return TypeOrSyntax(error, "an array", "\"outputs\"");
+  if (const error_code error = value.get_array().get(entries))
+    return TypeOrSyntax(error, "an array", "\"outputs\"");
   for (auto entry : entries) {
     Object object;
     if (const error_code error = entry.get_object().get(object)) {
@@ -119,8 +127,8 @@ Status V2Head::ParseOutputs(Value value) {
         }
         index = IndexOf(spec_->outputs, name);
         if (index >= 0) return Status();
-        return Status(Code::kUnknownTensor,
-                      spec_->display + " has no output " + Quoted(name) + "; it has " + NamesOf(spec_->outputs));
+        return Status(Code::kUnknownTensor, spec_->display + " has no output " + Quoted(name) + "; it has " +
+                                                NamesOf(spec_->outputs));
       }
       if (key != "parameters" || IsNull(member)) return Status();
       Object parameters;
@@ -143,7 +151,8 @@ Status V2Head::ParseOutputs(Value value) {
     if (index < 0) return Expected("a name", "each entry of \"outputs\"");
     const uint64_t bit = uint64_t{1} << index;
     if ((listed_outputs_ & bit) != 0) {
-      return Status(Code::kBadRequest, "output \"" + spec_->outputs[static_cast<size_t>(index)].name + "\" is listed twice");
+      return Status(Code::kBadRequest,
+                    "output \"" + spec_->outputs[static_cast<size_t>(index)].name + "\" is listed twice");
     }
     listed_outputs_ |= bit;
     if (says_form) outputs_with_form_ |= bit;
@@ -155,9 +164,9 @@ Status V2Head::ParseOutputs(Value value) {
 Status V2Head::Finish() {
   for (size_t i = 0; i < spec_->inputs.size(); ++i) {
     if ((seen_inputs_ & (uint64_t{1} << i)) == 0) {
-      return Status(Code::kUnknownTensor, spec_->display + " needs " + InputName(spec_->inputs[i].name) + ", the request has " +
-                                              std::to_string(plan_->inputs.size()) + " of its " +
-                                              std::to_string(spec_->inputs.size()) + " inputs");
+      return Status(Code::kUnknownTensor, spec_->display + " needs " + InputName(spec_->inputs[i].name) +
+                                              ", the request has " + std::to_string(plan_->inputs.size()) +
+                                              " of its " + std::to_string(spec_->inputs.size()) + " inputs");
     }
   }
   const size_t output_count = spec_->outputs.size();
@@ -167,9 +176,11 @@ Status V2Head::Finish() {
   for (size_t i = 0; i < output_count; ++i) {
     const uint64_t bit = uint64_t{1} << i;
     const DataType type = spec_->outputs[i].type;
-    if ((plan_->wanted_outputs & ~plan_->binary_outputs & bit) != 0 && (type == DataType::kFp16 || type == DataType::kBf16)) {
-      return Status(Code::kTypeMismatch, std::string(DataTypeName(type)) + " has no JSON form: ask for output \"" +
-                                             spec_->outputs[i].name + "\" with \"binary_data\": true");
+    if ((plan_->wanted_outputs & ~plan_->binary_outputs & bit) != 0 &&
+        (type == DataType::kFp16 || type == DataType::kBf16)) {
+      return Status(Code::kTypeMismatch, std::string(DataTypeName(type)) +
+                                             " has no JSON form: ask for output \"" + spec_->outputs[i].name +
+                                             "\" with \"binary_data\": true");
     }
   }
   plan_->shape_key = ShapeKey(*spec_, *plan_);

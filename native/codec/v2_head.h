@@ -1,5 +1,6 @@
-// V2Head: reads the JSON part of a V2 infer request (simdjson, on demand) into a plan; tensors that are given as JSON are
-// parsed straight into the request's memory. One object per thread that decodes; it keeps its parser's memory.
+// V2Head: reads the JSON part of a V2 infer request (simdjson, on demand) into a plan; tensors that are given
+// as JSON are parsed straight into the request's memory. One object per thread that decodes; it keeps its
+// parser's memory.
 #pragma once
 
 #include <simdjson.h>
@@ -13,8 +14,9 @@ namespace sluice {
 
 class V2Head {
  public:
-  // `json` must be followed by simdjson::SIMDJSON_PADDING readable bytes. On success `plan` is complete and checked against
-  // the model (names, datatypes, shapes, one batch for all inputs), but no blob has been looked at.
+  // `json` must be followed by simdjson::SIMDJSON_PADDING readable bytes. On success `plan` is complete and
+  // checked against the model (names, datatypes, shapes, one batch for all inputs), but no blob has been
+  // looked at.
   Status Parse(const ModelSpec& spec, const char* json, size_t length, V2Plan* plan, AlignedBuffer* tensors);
 
  private:

@@ -1,4 +1,5 @@
-// The "inputs" of a V2 request: the part of V2Head that meets tensors. Same thread, same object as v2_head.cc.
+// The "inputs" of a V2 request: the part of V2Head that meets tensors. Same thread, same object as
+// v2_head.cc.
 #include <string>
 
 #include "codec/json_read.h"
@@ -32,7 +33,8 @@ struct V2Head::InputDraft {
 
 Status V2Head::ParseInputs(Value value) {
   array entries;
-  if (const error_code error = value.get_array().get(entries)) return TypeOrSyntax(error, "an array", "\"inputs\"");
+  if (const error_code error = value.get_array().get(entries))
+    return TypeOrSyntax(error, "an array", "\"inputs\"");
   for (auto entry : entries) {
     Object object;
     if (const error_code error = entry.get_object().get(object)) {
@@ -48,11 +50,12 @@ Status V2Head::ParseInput(Object object) {
   Status status = ForEachMember(object, [&](std::string_view key, Value value) -> Status {
     if (key == "name" && draft.index < 0) {
       std::string_view name;
-      if (const error_code error = value.get_string().get(name)) return TypeOrSyntax(error, "a string", "\"name\" of an input");
+      if (const error_code error = value.get_string().get(name))
+        return TypeOrSyntax(error, "a string", "\"name\" of an input");
       draft.index = IndexOf(spec_->inputs, name);
       if (draft.index < 0) {
-        return Status(Code::kUnknownTensor,
-                      spec_->display + " has no input " + Quoted(name) + "; it has " + NamesOf(spec_->inputs));
+        return Status(Code::kUnknownTensor, spec_->display + " has no input " + Quoted(name) + "; it has " +
+                                                NamesOf(spec_->inputs));
       }
       draft.where = InputName(spec_->inputs[static_cast<size_t>(draft.index)].name);
       return Status();
@@ -66,7 +69,8 @@ Status V2Head::ParseInput(Object object) {
       draft.type = DataTypeFromName(name);
       draft.has_type = true;
       if (draft.type != DataType::kInvalid) return Status();
-      return Status(Code::kTypeMismatch, "expected a V2 datatype for " + draft.where + ", got " + Quoted(name));
+      return Status(Code::kTypeMismatch,
+                    "expected a V2 datatype for " + draft.where + ", got " + Quoted(name));
     }
     if (key == "parameters") return IsNull(value) ? Status() : ParseInputParameters(value, &draft);
     if (key == "data" && !draft.has_tensor) {
@@ -92,7 +96,8 @@ Status V2Head::ParseInput(Object object) {
     simdjson::ondemand::document late;
     array elements;
     const std::string_view json = draft.late_tensor;
-    error_code error = late_parser_.iterate(json.data(), json.size(), json.size() + simdjson::SIMDJSON_PADDING).get(late);
+    error_code error =
+        late_parser_.iterate(json.data(), json.size(), json.size() + simdjson::SIMDJSON_PADDING).get(late);
     if (!error) error = late.get_array().get(elements);
     if (error) return BadJson(error);
     if (status = ParseTensor(elements, &draft); !status.ok()) return status;
@@ -109,7 +114,8 @@ Status V2Head::ParseInputParameters(Value value, InputDraft* draft) {
   }
   return ForEachMember(object, [&](std::string_view key, Value member) -> Status {
     if (key == "shared_memory_region") {
-      return Status(Code::kBadRequest, "shared memory is not offered: send " + draft->where + " as \"data\" or binary data");
+      return Status(Code::kBadRequest,
+                    "shared memory is not offered: send " + draft->where + " as \"data\" or binary data");
     }
     if (key != "binary_data_size" || draft->is_binary) return Status();
     uint64_t byte_count;
@@ -148,17 +154,20 @@ Status V2Head::ResolveInput(InputDraft* draft) {
   const uint64_t bit = uint64_t{1} << draft->index;
   if ((seen_inputs_ & bit) != 0) return Status(Code::kBadRequest, draft->where + " is given twice");
   if (draft->type != tensor.type) {
-    return Status(Code::kTypeMismatch, "expected datatype " + std::string(DataTypeName(tensor.type)) + " for " + draft->where +
-                                           " of " + spec_->display + ", got " + std::string(DataTypeName(draft->type)));
+    return Status(Code::kTypeMismatch, "expected datatype " + std::string(DataTypeName(tensor.type)) +
+                                           " for " + draft->where + " of " + spec_->display + ", got " +
+                                           std::string(DataTypeName(draft->type)));
   }
   int64_t rows = 0;
   PlannedInput* planned = &draft->planned;
-  if (Status status = CheckShape(*spec_, tensor, draft->wire, &rows, &planned->dims, &planned->elements); !status.ok()) {
+  if (Status status = CheckShape(*spec_, tensor, draft->wire, &rows, &planned->dims, &planned->elements);
+      !status.ok()) {
     return status;
   }
   if (seen_inputs_ != 0 && rows != plan_->rows) {
-    return Status(Code::kShapeMismatch, "expected one batch size for all inputs, got " + std::to_string(plan_->rows) + " and " +
-                                            std::to_string(rows) + " in " + draft->where);
+    return Status(Code::kShapeMismatch, "expected one batch size for all inputs, got " +
+                                            std::to_string(plan_->rows) + " and " + std::to_string(rows) +
+                                            " in " + draft->where);
   }
   plan_->rows = rows;
   seen_inputs_ |= bit;
@@ -167,8 +176,9 @@ Status V2Head::ResolveInput(InputDraft* draft) {
   if (draft->is_binary && tensor.type != DataType::kBytes) {
     const uint64_t expected = static_cast<uint64_t>(planned->elements) * DataTypeBytes(tensor.type);
     if (planned->byte_count != expected) {
-      return Status(Code::kShapeMismatch, "expected " + std::to_string(expected) + " bytes for " + draft->where + " of shape " +
-                                              DimsText(draft->wire) + ", got binary_data_size " +
+      return Status(Code::kShapeMismatch, "expected " + std::to_string(expected) + " bytes for " +
+                                              draft->where + " of shape " + DimsText(draft->wire) +
+                                              ", got binary_data_size " +
                                               std::to_string(planned->byte_count));
     }
   }
@@ -179,15 +189,17 @@ Status V2Head::ParseTensor(array elements, InputDraft* draft) {
   if (Status status = ResolveInput(draft); !status.ok()) return status;
   const TensorSpec& tensor = spec_->inputs[static_cast<size_t>(draft->index)];
   PlannedInput* planned = &draft->planned;
-  // Every element takes at least one character and a comma, so a shape that claims more lies, and gets no memory.
+  // Every element takes at least one character and a comma, so a shape that claims more lies, and gets no
+  // memory.
   if (static_cast<uint64_t>(planned->elements) > json_length_) {
-    return Status(Code::kShapeMismatch, "expected " + std::to_string(planned->elements) + " elements for " + draft->where +
-                                            ", the body cannot hold as many");
+    return Status(Code::kShapeMismatch, "expected " + std::to_string(planned->elements) + " elements for " +
+                                            draft->where + ", the body cannot hold as many");
   }
   plan_->has_json_tensor = true;
   tensors_->Resize(AlignUp(tensors_->size()));
   planned->offset = tensors_->size();
-  if (Status status = ReadJsonTensor(elements, tensor, planned->elements, tensors_); !status.ok()) return status;
+  if (Status status = ReadJsonTensor(elements, tensor, planned->elements, tensors_); !status.ok())
+    return status;
   planned->byte_count = tensors_->size() - planned->offset;
   return Status();
 }

@@ -1,5 +1,6 @@
-// What the JSON part of a V2 request says, checked against the model: where every tensor comes from and which outputs go back.
-// A plan whose tensors are all binary depends on the JSON bytes alone, so it can be kept and used again for equal bytes.
+// What the JSON part of a V2 request says, checked against the model: where every tensor comes from and which
+// outputs go back. A plan whose tensors are all binary depends on the JSON bytes alone, so it can be kept and
+// used again for equal bytes.
 #pragma once
 
 #include <cstdint>
@@ -12,12 +13,12 @@
 namespace sluice {
 
 struct PlannedInput {
-  size_t index = 0;          // in the model's order
+  size_t index = 0;  // in the model's order
   bool is_binary = false;
-  size_t byte_count = 0;     // of the blob, or of the tensor parsed from JSON
-  size_t offset = 0;         // in the request's `tensors`, for one parsed from JSON
+  size_t byte_count = 0;  // of the blob, or of the tensor parsed from JSON
+  size_t offset = 0;      // in the request's `tensors`, for one parsed from JSON
   int64_t elements = 0;
-  Dims dims;                 // without the batch dimension, as the model wants it
+  Dims dims;  // without the batch dimension, as the model wants it
 };
 
 struct V2Plan {

@@ -1,6 +1,7 @@
-// CompletionPort: the end of the road of one event loop's requests. It owns the requests (a pool) and their tickets; workers put
-// finished requests in, the loop takes them out. One wake-up of the loop serves everything that finished until it looks.
-// Complete may be called by any thread; everything else by the loop alone.
+// CompletionPort: the end of the road of one event loop's requests. It owns the requests (a pool) and their
+// tickets; workers put finished requests in, the loop takes them out. One wake-up of the loop serves
+// everything that finished until it looks. Complete may be called by any thread; everything else by the loop
+// alone.
 #pragma once
 
 #include <atomic>
@@ -22,8 +23,8 @@ class CompletionPort {
   Request* Acquire();
   // The request that holds `ticket`, or null.
   Request* Find(uint32_t ticket);
-  // Takes the request back; its ticket is given out again only after RecycleTickets, so that a batch of answers that is being
-  // delivered never names one ticket twice.
+  // Takes the request back; its ticket is given out again only after RecycleTickets, so that a batch of
+  // answers that is being delivered never names one ticket twice.
   void Release(Request* request);
   void RecycleTickets();
 

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "codec/v2_decoder.h"
-#include "engine/engine.h"
+#include "engine/complete_requests.h"
 
 namespace sluice {
 

@@ -1,4 +1,5 @@
-// DecodeThread: parses long bodies off the event loop, then queues the requests. One thread, started with the first long body.
+// DecodeThread: parses long bodies off the event loop, then queues the requests. One thread, started with the
+// first long body.
 #pragma once
 
 #include <condition_variable>

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "engine/completion_port.h"
+#include "engine/complete_requests.h"
 #include "engine/run_batch.h"
 
 namespace sluice {
@@ -20,18 +20,6 @@ std::weak_ptr<Engine> process_engine;
 
 }  // namespace
 
-void CompleteRequests(ModelVersion* version, Request* const* requests, size_t count) {
-  // Requests of one batch nearly always come from one loop.
-  size_t begin = 0;
-  while (begin < count) {
-    size_t end = begin + 1;
-    while (end < count && requests[end]->port == requests[begin]->port) ++end;
-    requests[begin]->port->Complete(requests + begin, end - begin);
-    begin = end;
-  }
-  version->Completed(static_cast<int64_t>(count));
-}
-
 Status Engine::Acquire(const EngineOptions& options, std::shared_ptr<Engine>* engine) {
   std::lock_guard<std::mutex> lock(process_mutex);
   *engine = process_engine.lock();
@@ -43,7 +31,8 @@ Status Engine::Acquire(const EngineOptions& options, std::shared_ptr<Engine>* en
   return Status();
 }
 
-Engine::Engine(const Ort* ort, EngineOptions options) : ort_(ort), options_(std::move(options)), decoder_(&scheduler_) {
+Engine::Engine(const Ort* ort, EngineOptions options)
+    : ort_(ort), options_(std::move(options)), decoder_(&scheduler_) {
   for (int i = 0; i < options_.workers; ++i) workers_.emplace_back([this] { Work(); });
 }
 
@@ -109,12 +98,14 @@ Status Engine::Open(const SessionOptions& options, uint32_t* handle) {
     *handle = static_cast<uint32_t>(i);
     return Status();
   }
-  return Status(Code::kInternal, "expected at most " + std::to_string(kMostVersions) + " open model versions");
+  return Status(Code::kInternal,
+                "expected at most " + std::to_string(kMostVersions) + " open model versions");
 }
 
 Status Engine::Start(uint32_t handle, StartOptions options) {
   ModelVersion* version = Version(handle);
-  if (version == nullptr) return Status(Code::kInternal, "no open model has handle " + std::to_string(handle));
+  if (version == nullptr)
+    return Status(Code::kInternal, "no open model has handle " + std::to_string(handle));
   try {
     return version->Start(std::move(options), options_.inline_budget_ns);
   } catch (const std::exception& error) {
@@ -124,7 +115,8 @@ Status Engine::Start(uint32_t handle, StartOptions options) {
 
 Status Engine::Close(uint32_t handle) {
   ModelVersion* version = Version(handle);
-  if (version == nullptr) return Status(Code::kInternal, "no open model has handle " + std::to_string(handle));
+  if (version == nullptr)
+    return Status(Code::kInternal, "no open model has handle " + std::to_string(handle));
   version->WaitUntilIdle();
   versions_[handle].store(nullptr, std::memory_order_release);
   delete version;

@@ -1,5 +1,5 @@
-// Engine: the owner of everything native: the ONNX Runtime library, the model versions, the scheduler, worker and loader threads.
-// One per process, shared by its event loops; ends when the last of them lets go.
+// Engine: the owner of everything native: the ONNX Runtime library, the model versions, the scheduler, worker
+// and loader threads. One per process, shared by its event loops; ends when the last of them lets go.
 #pragma once
 
 #include <array>
@@ -47,7 +47,8 @@ class Engine {
     return handle < kMostVersions ? versions_[handle].load(std::memory_order_acquire) : nullptr;
   }
 
-  // Decodes `request->body` off the loop, then queues it; completes it itself when that fails. False when closed.
+  // Decodes `request->body` off the loop, then queues it; completes it itself when that fails. False when
+  // closed.
   bool SubmitForDecode(Request* request) { return decoder_.Submit(request); }
   // False when closed; the requests then still belong to the caller.
   bool Submit(ModelVersion* version, Request* const* requests, size_t count) {
@@ -74,8 +75,5 @@ class Engine {
   std::condition_variable loaders_done_;
   int loaders_ = 0;
 };
-
-// Gives finished requests back to their ports and their version its freedom.
-void CompleteRequests(ModelVersion* version, Request* const* requests, size_t count);
 
 }  // namespace sluice

@@ -25,7 +25,8 @@ void LoopBatcher::Add(ModelVersion* version, uint32_t handle, Request* request) 
   if (handle >= queues_.size()) queues_.resize(handle + 1);
   std::unique_ptr<TickQueue>& queue = queues_[handle];
   // A handle may have been given to another version since; then its old queue is empty.
-  if (queue == nullptr || queue->serial != version->spec().serial) queue = std::make_unique<TickQueue>(version);
+  if (queue == nullptr || queue->serial != version->spec().serial)
+    queue = std::make_unique<TickQueue>(version);
   if (queue->for_loop.is_empty() && queue->for_workers.empty()) touched_.push_back(queue.get());
   if (FitsLoop(*version, *request)) {
     queue->for_loop.Push(request);

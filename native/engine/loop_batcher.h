@@ -1,5 +1,6 @@
-// LoopBatcher: what one event loop collects during a tick. At the end of the tick, versions that run inline are run here and
-// now, everything else goes to the workers in one call per version. Loop thread only; requests pass through.
+// LoopBatcher: what one event loop collects during a tick. At the end of the tick, versions that run inline
+// are run here and now, everything else goes to the workers in one call per version. Loop thread only;
+// requests pass through.
 #pragma once
 
 #include <memory>
@@ -22,7 +23,9 @@ class LoopBatcher {
  private:
   struct TickQueue {
     explicit TickQueue(ModelVersion* version)
-        : version(version), serial(version->spec().serial), for_loop(version->rules(), version->may_batch(), 1) {}
+        : version(version),
+          serial(version->spec().serial),
+          for_loop(version->rules(), version->may_batch(), 1) {}
 
     ModelVersion* version;
     uint64_t serial;

@@ -32,7 +32,8 @@ Status ModelVersion::Start(StartOptions options, int64_t inline_budget_ns) {
   std::sort(rules_.preferred_rows.begin(), rules_.preferred_rows.end());
   // A configured size above the knee is an order, not a measurement.
   if (may_batch_ && !rules_.preferred_rows.empty()) {
-    rules_.limit_rows = std::max(rules_.limit_rows, std::min(rules_.preferred_rows.back(), spec_.max_batch_rows));
+    rules_.limit_rows =
+        std::max(rules_.limit_rows, std::min(rules_.preferred_rows.back(), spec_.max_batch_rows));
   }
 
   const bool is_quick = !cost_.empty() && cost_.EstimateNs(rules_.limit_rows) <= inline_budget_ns;
@@ -46,7 +47,8 @@ Status ModelVersion::Start(StartOptions options, int64_t inline_budget_ns) {
 void ModelVersion::NoteInlineRun(int64_t run_ns) {
   if (is_pinned_inline_) return;
   if (run_ns <= 2 * inline_budget_ns_) {
-    if (inline_overruns_.load(std::memory_order_relaxed) > 0) inline_overruns_.fetch_sub(1, std::memory_order_relaxed);
+    if (inline_overruns_.load(std::memory_order_relaxed) > 0)
+      inline_overruns_.fetch_sub(1, std::memory_order_relaxed);
   } else if (inline_overruns_.fetch_add(1, std::memory_order_relaxed) + 1 >= kTooManyOverruns) {
     runs_inline_.store(false, std::memory_order_relaxed);
   }

@@ -1,5 +1,6 @@
-// ModelVersion: one opened model file and, once started, everything that serving it needs. Made and destroyed by the engine;
-// immutable after Start except for counters, so any thread may use it while a request in flight keeps it alive.
+// ModelVersion: one opened model file and, once started, everything that serving it needs. Made and destroyed
+// by the engine; immutable after Start except for counters, so any thread may use it while a request in
+// flight keeps it alive.
 #pragma once
 
 #include <atomic>
@@ -75,7 +76,8 @@ class ModelVersion {
   void SetLastFailure(const std::string& message);
   std::string LastFailure();
 
-  // Requests accepted and not completed. The version may be destroyed when it is zero and nothing more is submitted.
+  // Requests accepted and not completed. The version may be destroyed when it is zero and nothing more is
+  // submitted.
   void Accepted() { in_flight_.fetch_add(1, std::memory_order_relaxed); }
   void Completed(int64_t count);
   void WaitUntilIdle();

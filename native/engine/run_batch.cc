@@ -25,13 +25,14 @@ Status CheckOutputs(const ModelSpec& spec, const std::vector<RunTensor>& outputs
   for (size_t i = 0; i < outputs.size(); ++i) {
     const Dims& dims = outputs[i].dims;
     if (dims.rank >= 1 && dims.at[0] == rows) continue;
-    return Status(Code::kRunFailed, "output \"" + spec.outputs[i].name + "\" has shape " + DimsText(dims) + " after a run of " +
-                                        std::to_string(rows) + " rows");
+    return Status(Code::kRunFailed, "output \"" + spec.outputs[i].name + "\" has shape " + DimsText(dims) +
+                                        " after a run of " + std::to_string(rows) + " rows");
   }
   return Status();
 }
 
-// The reply's shape: what the run made, with the request's own batch in front; a model tensor of rank 0 is told as [1].
+// The reply's shape: what the run made, with the request's own batch in front; a model tensor of rank 0 is
+// told as [1].
 Dims ReplyDims(const ModelSpec& spec, const TensorSpec& tensor, const RunTensor& output, int64_t rows) {
   Dims dims;
   const int inner = spec.has_batch_dim() ? 1 : 0;
@@ -53,7 +54,8 @@ Dims ReplyDims(const ModelSpec& spec, const TensorSpec& tensor, const RunTensor&
   return dims;
 }
 
-Status RunRequests(ModelVersion* version, RunPlace* place, Request* const* requests, size_t count, int64_t rows) {
+Status RunRequests(ModelVersion* version, RunPlace* place, Request* const* requests, size_t count,
+                   int64_t rows) {
   const ModelSpec& spec = version->spec();
   version->counters.runs.fetch_add(1, std::memory_order_relaxed);
   Status status = place->slot->Run(place->input.Gather(requests, count, rows), rows, &place->outputs);
@@ -97,7 +99,8 @@ Status TryRun(ModelVersion* version, RunPlace* place, Request* const* requests, 
 void FailRequest(ModelVersion* version, Request* request, const Status& status) {
   version->counters.failures.fetch_add(1, std::memory_order_relaxed);
   version->SetLastFailure(status.message());
-  request->Fail(Status(Code::kRunFailed, "the run of " + version->spec().display + " failed on this request"));
+  request->Fail(
+      Status(Code::kRunFailed, "the run of " + version->spec().display + " failed on this request"));
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// AlignedBuffer: growable bytes, 64-byte aligned, with room for a SIMD reader to run past the end. Owned by one thread at a time;
-// frees itself. Growing moves the bytes, so callers keep offsets until filling is over.
+// AlignedBuffer: growable bytes, 64-byte aligned, with room for a SIMD reader to run past the end. Owned by
+// one thread at a time; frees itself. Growing moves the bytes, so callers keep offsets until filling is over.
 #pragma once
 
 #include <cstddef>

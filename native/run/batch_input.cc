@@ -7,7 +7,8 @@ namespace sluice {
 namespace {
 
 constexpr size_t kMostSetAsideBytes = size_t{64} << 20;
-// A single large tensor runs from where it lies; below this, copying it costs less than making a value for it.
+// A single large tensor runs from where it lies; below this, copying it costs less than making a value for
+// it.
 constexpr size_t kLeastDirectBytes = 64 * 1024;
 
 bool IsAligned(const void* bytes) { return reinterpret_cast<uintptr_t>(bytes) % kAlignment == 0; }

@@ -1,5 +1,6 @@
-// BatchInput: the rows of a batch's requests laid one behind the other, as a runner wants them. One per slot, one thread at a
-// time; its memory stays where it is while the batch fits what was set aside, so that a runner may keep values over it.
+// BatchInput: the rows of a batch's requests laid one behind the other, as a runner wants them. One per slot,
+// one thread at a time; its memory stays where it is while the batch fits what was set aside, so that a
+// runner may keep values over it.
 #pragma once
 
 #include <memory>
@@ -16,7 +17,8 @@ class BatchInput {
  public:
   explicit BatchInput(const ModelSpec& spec);
 
-  // All requests have the same inner shapes. The tensors are valid until the next Gather, and no longer than the requests.
+  // All requests have the same inner shapes. The tensors are valid until the next Gather, and no longer than
+  // the requests.
   const std::vector<RunTensor>& Gather(Request* const* requests, size_t count, int64_t rows);
   // Zeros of the given batch, varying dimensions set to 1; for warm-up.
   const std::vector<RunTensor>& Zeros(int64_t rows);

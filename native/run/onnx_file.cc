@@ -56,11 +56,23 @@ struct Wire {
     at += count;
     return true;
   }
-  std::string Text() const { return std::string(reinterpret_cast<const char*>(at), static_cast<size_t>(end - at)); }
+  std::string Text() const {
+    return std::string(reinterpret_cast<const char*>(at), static_cast<size_t>(end - at));
+  }
 };
 
 // Which messages can hold a tensor, and under which field numbers (onnx.proto).
-enum class Message { kModel, kGraph, kNode, kAttribute, kTensor, kSparseTensor, kFunction, kTraining, kStringPair };
+enum class Message {
+  kModel,
+  kGraph,
+  kNode,
+  kAttribute,
+  kTensor,
+  kSparseTensor,
+  kFunction,
+  kTraining,
+  kStringPair
+};
 
 struct Edge {
   Message from;
@@ -69,16 +81,26 @@ struct Edge {
 };
 
 constexpr Edge kEdges[] = {
-    {Message::kModel, 7, Message::kGraph},         {Message::kModel, 20, Message::kTraining},
-    {Message::kModel, 25, Message::kFunction},     {Message::kTraining, 1, Message::kGraph},
-    {Message::kTraining, 2, Message::kGraph},      {Message::kFunction, 7, Message::kNode},
-    {Message::kFunction, 11, Message::kAttribute}, {Message::kGraph, 1, Message::kNode},
-    {Message::kGraph, 5, Message::kTensor},        {Message::kGraph, 15, Message::kSparseTensor},
-    {Message::kNode, 5, Message::kAttribute},      {Message::kAttribute, 5, Message::kTensor},
-    {Message::kAttribute, 6, Message::kGraph},     {Message::kAttribute, 10, Message::kTensor},
-    {Message::kAttribute, 11, Message::kGraph},    {Message::kAttribute, 22, Message::kSparseTensor},
-    {Message::kAttribute, 23, Message::kSparseTensor}, {Message::kSparseTensor, 1, Message::kTensor},
-    {Message::kSparseTensor, 2, Message::kTensor}, {Message::kTensor, 13, Message::kStringPair},
+    {Message::kModel, 7, Message::kGraph},
+    {Message::kModel, 20, Message::kTraining},
+    {Message::kModel, 25, Message::kFunction},
+    {Message::kTraining, 1, Message::kGraph},
+    {Message::kTraining, 2, Message::kGraph},
+    {Message::kFunction, 7, Message::kNode},
+    {Message::kFunction, 11, Message::kAttribute},
+    {Message::kGraph, 1, Message::kNode},
+    {Message::kGraph, 5, Message::kTensor},
+    {Message::kGraph, 15, Message::kSparseTensor},
+    {Message::kNode, 5, Message::kAttribute},
+    {Message::kAttribute, 5, Message::kTensor},
+    {Message::kAttribute, 6, Message::kGraph},
+    {Message::kAttribute, 10, Message::kTensor},
+    {Message::kAttribute, 11, Message::kGraph},
+    {Message::kAttribute, 22, Message::kSparseTensor},
+    {Message::kAttribute, 23, Message::kSparseTensor},
+    {Message::kSparseTensor, 1, Message::kTensor},
+    {Message::kSparseTensor, 2, Message::kTensor},
+    {Message::kTensor, 13, Message::kStringPair},
 };
 
 constexpr int kDeepestMessage = 100;
@@ -107,7 +129,8 @@ bool Walk(Message message, Wire wire, int depth, std::vector<std::string>* locat
     if (!wire.Field(&field, &has_content, &content)) return false;
     if (!has_content) continue;
     for (const Edge& edge : kEdges) {
-      if (edge.from == message && edge.field == field && !Walk(edge.to, content, depth + 1, locations)) return false;
+      if (edge.from == message && edge.field == field && !Walk(edge.to, content, depth + 1, locations))
+        return false;
     }
   }
   return true;
@@ -119,7 +142,8 @@ Status CheckLocation(const std::string& directory, const std::string& location) 
   };
   if (location.empty()) return refuse("it has no name");
   if (location.find('\0') != std::string::npos) return refuse("its name has a NUL byte");
-  if (location[0] == '/') return refuse("expected a path inside the version's directory, got an absolute one");
+  if (location[0] == '/')
+    return refuse("expected a path inside the version's directory, got an absolute one");
   std::string path = directory;
   size_t begin = 0;
   while (begin <= location.size()) {
@@ -134,10 +158,12 @@ Status CheckLocation(const std::string& directory, const std::string& location) 
     }
     path += "/" + part;
     struct stat facts;
-    if (lstat(path.c_str(), &facts) != 0) return refuse(errno == ENOENT ? "the file is missing" : std::strerror(errno));
+    if (lstat(path.c_str(), &facts) != 0)
+      return refuse(errno == ENOENT ? "the file is missing" : std::strerror(errno));
     if (S_ISLNK(facts.st_mode)) return refuse("it is, or goes through, a symbolic link");
     if (is_last && !S_ISREG(facts.st_mode)) return refuse("expected a regular file");
-    if (is_last && facts.st_nlink != 1) return refuse("it is a hard link to a file that may change elsewhere");
+    if (is_last && facts.st_nlink != 1)
+      return refuse("it is a hard link to a file that may change elsewhere");
   }
   return Status();
 }

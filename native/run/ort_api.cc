@@ -47,17 +47,19 @@ Status Open(const std::string& path, Ort* ort) {
   }
   using GetBase = const OrtApiBase* (*)();
   const auto get_base = reinterpret_cast<GetBase>(dlsym(library, "OrtGetApiBase"));
-  if (get_base == nullptr) return Status(Code::kInternal, path + " is not an ONNX Runtime library: no OrtGetApiBase");
+  if (get_base == nullptr)
+    return Status(Code::kInternal, path + " is not an ONNX Runtime library: no OrtGetApiBase");
   ort->path = path;
   ort->version = get_base()->GetVersionString();
   // Release 1.N offers API N; asking for more would print to stderr and answer null.
   ort->api_version = std::min(ORT_API_VERSION, MinorVersion(ort->version));
   if (ort->api_version < kOldestApi) {
-    return Status(Code::kInternal, "expected ONNX Runtime 1." + std::to_string(kOldestApi) + " or later, " + path + " is " +
-                                       ort->version);
+    return Status(Code::kInternal, "expected ONNX Runtime 1." + std::to_string(kOldestApi) + " or later, " +
+                                       path + " is " + ort->version);
   }
   ort->api = get_base()->GetApi(static_cast<uint32_t>(ort->api_version));
-  if (ort->api == nullptr) return Status(Code::kInternal, path + " does not offer API " + std::to_string(ort->api_version));
+  if (ort->api == nullptr)
+    return Status(Code::kInternal, path + " does not offer API " + std::to_string(ort->api_version));
   return MakeEnvironment(ort);
 }
 
@@ -73,7 +75,8 @@ Status OpenOrt(const std::string& path, const Ort** ort) {
     if (Status status = Open(path, fresh.get()); !status.ok()) return status;
     opened = fresh.release();
   } else if (opened->path != path) {
-    return Status(Code::kInternal, "ONNX Runtime is open from " + opened->path + " already, asked for " + path);
+    return Status(Code::kInternal,
+                  "ONNX Runtime is open from " + opened->path + " already, asked for " + path);
   }
   *ort = opened;
   return Status();

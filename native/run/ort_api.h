@@ -1,5 +1,5 @@
-// The ONNX Runtime library: found and opened at run time, never linked, so one addon serves any release from API 17 on.
-// One per process, never closed. Any thread after OpenOrt has answered.
+// The ONNX Runtime library: found and opened at run time, never linked, so one addon serves any release from
+// API 17 on. One per process, never closed. Any thread after OpenOrt has answered.
 #pragma once
 
 #define ORT_API_MANUAL_INIT
@@ -22,7 +22,8 @@ struct Ort {
   std::vector<std::string> providers;
 };
 
-// Opens the library at `path`. A second call answers the library that is open already and fails for another path.
+// Opens the library at `path`. A second call answers the library that is open already and fails for another
+// path.
 Status OpenOrt(const std::string& path, const Ort** ort);
 
 // Turns an OrtStatus into ours and frees it; null is success.

@@ -23,7 +23,8 @@ Status AppendProvider(const Ort& ort, const std::string& provider, OrtSessionOpt
     // Exhaustive search stalls seconds on every new shape; the heuristic reaches the same steady state.
     const char* keys[] = {"cudnn_conv_algo_search", "arena_extend_strategy"};
     const char* values[] = {"HEURISTIC", "kSameAsRequested"};
-    if (Status status = check(api->UpdateCUDAProviderOptions(raw, keys, values, 2)); !status.ok()) return status;
+    if (Status status = check(api->UpdateCUDAProviderOptions(raw, keys, values, 2)); !status.ok())
+      return status;
     return check(api->SessionOptionsAppendExecutionProvider_CUDA_V2(options, raw));
   }
   if (provider == "tensorrt") {
@@ -32,10 +33,12 @@ Status AppendProvider(const Ort& ort, const std::string& provider, OrtSessionOpt
     OrtOwned<OrtTensorRTProviderOptionsV2> owned(raw, api->ReleaseTensorRTProviderOptions);
     return check(api->SessionOptionsAppendExecutionProvider_TensorRT_V2(options, raw));
   }
-  return Status(Code::kModelInvalid, "expected execution provider cuda or tensorrt, got \"" + provider + "\"");
+  return Status(Code::kModelInvalid,
+                "expected execution provider cuda or tensorrt, got \"" + provider + "\"");
 }
 
-Status SetOptions(const Ort& ort, const SessionOptions& options, bool has_external_data, OrtSessionOptions* raw) {
+Status SetOptions(const Ort& ort, const SessionOptions& options, bool has_external_data,
+                  OrtSessionOptions* raw) {
   const OrtApi* api = ort.api;
   const auto check = [&](OrtStatus* status) { return TakeOrtStatus(ort, status, Code::kModelInvalid); };
   if (Status s = check(api->SetIntraOpNumThreads(raw, options.intra_op_threads)); !s.ok()) return s;
@@ -46,8 +49,10 @@ Status SetOptions(const Ort& ort, const SessionOptions& options, bool has_extern
   // Memory patterns cost more than they bring when the batch size changes from run to run.
   if (Status s = check(api->DisableMemPattern(raw)); !s.ok()) return s;
   // Spinning pools burn a core while idle and slow every neighbour.
-  if (Status s = check(api->AddSessionConfigEntry(raw, "session.intra_op.allow_spinning", "0")); !s.ok()) return s;
-  if (Status s = check(api->AddSessionConfigEntry(raw, "session.inter_op.allow_spinning", "0")); !s.ok()) return s;
+  if (Status s = check(api->AddSessionConfigEntry(raw, "session.intra_op.allow_spinning", "0")); !s.ok())
+    return s;
+  if (Status s = check(api->AddSessionConfigEntry(raw, "session.inter_op.allow_spinning", "0")); !s.ok())
+    return s;
   if (has_external_data) {
     const char* key = "session.model_external_initializers_file_folder_path";
     if (Status s = check(api->AddSessionConfigEntry(raw, key, options.directory.c_str())); !s.ok()) return s;
@@ -64,17 +69,20 @@ Status OrtModel::Load(const Ort& ort, const SessionOptions& options, std::unique
   AlignedBuffer bytes;
   if (Status status = ReadModelFile(options.path, &bytes); !status.ok()) return status;
   std::vector<std::string> locations;
-  if (Status status = FindExternalLocations(bytes.data(), bytes.size(), &locations); !status.ok()) return status;
+  if (Status status = FindExternalLocations(bytes.data(), bytes.size(), &locations); !status.ok())
+    return status;
   if (Status status = CheckExternalLocations(options.directory, locations); !status.ok()) return status;
 
   OrtSessionOptions* raw = nullptr;
-  if (OrtStatus* status = ort.api->CreateSessionOptions(&raw)) return TakeOrtStatus(ort, status, Code::kInternal);
+  if (OrtStatus* status = ort.api->CreateSessionOptions(&raw))
+    return TakeOrtStatus(ort, status, Code::kInternal);
   OrtOwned<OrtSessionOptions> owned(raw, ort.api->ReleaseSessionOptions);
   if (Status status = SetOptions(ort, options, !locations.empty(), raw); !status.ok()) return status;
 
   std::unique_ptr<OrtModel> fresh(new OrtModel(ort));
   // From memory, so that the bytes that were checked are the bytes that are loaded.
-  OrtStatus* made = ort.api->CreateSessionFromArray(ort.env, bytes.data(), bytes.size(), raw, &fresh->session_);
+  OrtStatus* made =
+      ort.api->CreateSessionFromArray(ort.env, bytes.data(), bytes.size(), raw, &fresh->session_);
   if (made != nullptr) return TakeOrtStatus(ort, made, Code::kModelInvalid);
   if (Status status = fresh->ReadSignature(true, &fresh->signature_.inputs); !status.ok()) return status;
   if (Status status = fresh->ReadSignature(false, &fresh->signature_.outputs); !status.ok()) return status;
@@ -91,11 +99,12 @@ Status OrtModel::ReadSignature(bool is_input, std::vector<TensorSignature>* tens
   const auto check = [&](OrtStatus* status) { return TakeOrtStatus(ort_, status, Code::kModelInvalid); };
   const char* kind = is_input ? "input" : "output";
   size_t count = 0;
-  Status status = check(is_input ? api->SessionGetInputCount(session_, &count) : api->SessionGetOutputCount(session_, &count));
+  Status status = check(is_input ? api->SessionGetInputCount(session_, &count)
+                                 : api->SessionGetOutputCount(session_, &count));
   if (!status.ok()) return status;
   if (count == 0 || count > kMaxTensors) {
-    return Status(Code::kModelInvalid, "expected 1 to " + std::to_string(kMaxTensors) + " " + kind + "s, the model has " +
-                                           std::to_string(count));
+    return Status(Code::kModelInvalid, "expected 1 to " + std::to_string(kMaxTensors) + " " + kind +
+                                           "s, the model has " + std::to_string(count));
   }
   OrtAllocator* allocator = nullptr;
   if (status = check(api->GetAllocatorWithDefaultOptions(&allocator)); !status.ok()) return status;
@@ -109,7 +118,8 @@ Status OrtModel::ReadSignature(bool is_input, std::vector<TensorSignature>* tens
     if (OrtStatus* freed = api->AllocatorFree(allocator, name)) api->ReleaseStatus(freed);
 
     OrtTypeInfo* raw = nullptr;
-    status = check(is_input ? api->SessionGetInputTypeInfo(session_, i, &raw) : api->SessionGetOutputTypeInfo(session_, i, &raw));
+    status = check(is_input ? api->SessionGetInputTypeInfo(session_, i, &raw)
+                            : api->SessionGetOutputTypeInfo(session_, i, &raw));
     if (!status.ok()) return status;
     OrtOwned<OrtTypeInfo> type_info(raw, api->ReleaseTypeInfo);
     const OrtTensorTypeAndShapeInfo* info = nullptr;
@@ -124,8 +134,9 @@ Status OrtModel::ReadSignature(bool is_input, std::vector<TensorSignature>* tens
     if (status = check(api->GetDimensionsCount(info, &rank)); !status.ok()) return status;
     tensor.type = DataTypeFromOnnx(type);
     if (tensor.type == DataType::kInvalid || rank >= kMaxRank) {
-      return Status(Code::kModelInvalid, std::string(kind) + " \"" + tensor.name + "\" has a datatype or rank (ONNX type " +
-                                             std::to_string(type) + ", rank " + std::to_string(rank) + ") that V2 cannot carry");
+      return Status(Code::kModelInvalid, std::string(kind) + " \"" + tensor.name +
+                                             "\" has a datatype or rank (ONNX type " + std::to_string(type) +
+                                             ", rank " + std::to_string(rank) + ") that V2 cannot carry");
     }
     tensor.shape.resize(rank);
     if (status = check(api->GetDimensions(info, tensor.shape.data(), rank)); !status.ok()) return status;
@@ -134,6 +145,8 @@ Status OrtModel::ReadSignature(bool is_input, std::vector<TensorSignature>* tens
   return Status();
 }
 
-std::unique_ptr<RunSlot> OrtModel::NewSlot(const ModelSpec& spec) { return std::make_unique<OrtSlot>(this, spec); }
+std::unique_ptr<RunSlot> OrtModel::NewSlot(const ModelSpec& spec) {
+  return std::make_unique<OrtSlot>(ort_, session_, spec);
+}
 
 }  // namespace sluice

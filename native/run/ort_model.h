@@ -1,5 +1,6 @@
-// OrtModel: one loaded model. Loading happens on whatever thread calls Load (never the event loop); afterwards any thread may
-// read the signature, and any number of slots may run at the same time. Frees the session when the last owner lets go.
+// OrtModel: one loaded model. Loading happens on whatever thread calls Load (never the event loop);
+// afterwards any thread may read the signature, and any number of slots may run at the same time. Frees the
+// session when the last owner lets go.
 #pragma once
 
 #include <memory>
@@ -16,7 +17,8 @@ struct SessionOptions {
   std::string directory;  // external data must lie inside
   int intra_op_threads = 1;
   int inter_op_threads = 1;
-  std::vector<std::string> providers;  // "cuda", "tensorrt", in order of preference; the CPU always comes last
+  std::vector<std::string>
+      providers;  // "cuda", "tensorrt", in order of preference; the CPU always comes last
 };
 
 class OrtModel : public Runner {
@@ -25,8 +27,6 @@ class OrtModel : public Runner {
   ~OrtModel() override;
 
   const ModelSignature& signature() const { return signature_; }
-  const Ort& ort() const { return ort_; }
-  ::OrtSession* raw() { return session_; }
 
   std::unique_ptr<RunSlot> NewSlot(const ModelSpec& spec) override;
 

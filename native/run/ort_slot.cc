@@ -2,7 +2,6 @@
 
 #include <cstring>
 
-#include "run/ort_model.h"
 #include "run/ort_types.h"
 
 namespace sluice {
@@ -29,7 +28,8 @@ Dims BatchDims(const ModelSpec& spec, const TensorSpec& tensor, int64_t rows) {
 
 }  // namespace
 
-OrtSlot::OrtSlot(OrtModel* model, const ModelSpec& spec) : model_(model), ort_(model->ort()), spec_(spec) {
+OrtSlot::OrtSlot(const Ort& ort, OrtSession* session, const ModelSpec& spec)
+    : ort_(ort), session_(session), spec_(spec) {
   for (const TensorSpec& input : spec.inputs) input_names_.push_back(input.name.c_str());
   for (const TensorSpec& output : spec.outputs) output_names_.push_back(output.name.c_str());
   const int64_t most_rows = spec.has_batch_dim() ? spec.max_batch_rows : 1;
@@ -38,7 +38,8 @@ OrtSlot::OrtSlot(OrtModel* model, const ModelSpec& spec) : model_(model), ort_(m
     output_memory_.push_back(std::make_unique<AlignedBuffer>());
     if (output.has_fixed_bytes()) output_bytes += output.row_bytes() * static_cast<size_t>(most_rows);
   }
-  keeps_values_ = AllFixed(spec.inputs) && AllFixed(spec.outputs) && output_bytes <= kMostKeptBytes && most_rows <= kMostKeptRows;
+  keeps_values_ = AllFixed(spec.inputs) && AllFixed(spec.outputs) && output_bytes <= kMostKeptBytes &&
+                  most_rows <= kMostKeptRows;
   if (!keeps_values_) return;
   kept_.resize(static_cast<size_t>(most_rows) + 1);
   for (size_t i = 0; i < spec.outputs.size(); ++i) {
@@ -74,7 +75,8 @@ Status OrtSlot::Run(const std::vector<RunTensor>& inputs, int64_t rows, std::vec
 Status OrtSlot::RunKept(const std::vector<RunTensor>& inputs, int64_t rows, std::vector<RunTensor>* outputs) {
   std::unique_ptr<KeptValues>& kept = kept_[static_cast<size_t>(rows)];
   bool is_same_place = kept != nullptr;
-  for (size_t i = 0; is_same_place && i < inputs.size(); ++i) is_same_place = kept->input_bytes[i] == inputs[i].bytes;
+  for (size_t i = 0; is_same_place && i < inputs.size(); ++i)
+    is_same_place = kept->input_bytes[i] == inputs[i].bytes;
   if (!is_same_place) {
     if (kept == nullptr) kept = std::make_unique<KeptValues>();
     if (Status status = MakeKept(inputs, rows, kept.get()); !status.ok()) {
@@ -142,18 +144,19 @@ Status OrtSlot::RunFresh(const std::vector<RunTensor>& inputs, std::vector<RunTe
 }
 
 Status OrtSlot::Call(const std::vector<OrtValue*>& inputs, std::vector<OrtValue*>* outputs) {
-  OrtStatus* status = ort_.api->Run(model_->raw(), nullptr, input_names_.data(), inputs.data(), inputs.size(),
+  OrtStatus* status = ort_.api->Run(session_, nullptr, input_names_.data(), inputs.data(), inputs.size(),
                                     output_names_.data(), output_names_.size(), outputs->data());
   return TakeOrtStatus(ort_, status, Code::kRunFailed);
 }
 
-Status OrtSlot::MakeTensor(DataType type, const Dims& dims, const uint8_t* bytes, size_t byte_count, OrtValue** value) {
+Status OrtSlot::MakeTensor(DataType type, const Dims& dims, const uint8_t* bytes, size_t byte_count,
+                           OrtValue** value) {
   // A tensor without elements still needs an address.
   static uint8_t nothing[kAlignment];
   void* place = byte_count == 0 ? nothing : const_cast<uint8_t*>(bytes);
   OrtStatus* status =
-      ort_.api->CreateTensorWithDataAsOrtValue(ort_.cpu_memory, place, byte_count, dims.at, static_cast<size_t>(dims.rank),
-                                               DataTypeToOnnx(type), value);
+      ort_.api->CreateTensorWithDataAsOrtValue(ort_.cpu_memory, place, byte_count, dims.at,
+                                               static_cast<size_t>(dims.rank), DataTypeToOnnx(type), value);
   return TakeOrtStatus(ort_, status, Code::kInternal);
 }
 
@@ -161,17 +164,19 @@ Status OrtSlot::MakeStrings(const RunTensor& tensor, OrtValue** value) {
   OrtAllocator* allocator = nullptr;
   Status status = TakeOrtStatus(ort_, ort_.api->GetAllocatorWithDefaultOptions(&allocator), Code::kInternal);
   if (!status.ok()) return status;
-  status = TakeOrtStatus(ort_,
-                         ort_.api->CreateTensorAsOrtValue(allocator, tensor.dims.at, static_cast<size_t>(tensor.dims.rank),
-                                                          ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING, value),
-                         Code::kInternal);
+  status = TakeOrtStatus(
+      ort_,
+      ort_.api->CreateTensorAsOrtValue(allocator, tensor.dims.at, static_cast<size_t>(tensor.dims.rank),
+                                       ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING, value),
+      Code::kInternal);
   const uint8_t* at = tensor.bytes;
   for (int64_t i = 0; status.ok() && i < tensor.elements; ++i) {
     uint32_t length = 0;
     std::memcpy(&length, at, sizeof(length));
     char* room = nullptr;
-    status = TakeOrtStatus(ort_, ort_.api->GetResizedStringTensorElementBuffer(*value, static_cast<size_t>(i), length, &room),
-                           Code::kInternal);
+    status = TakeOrtStatus(
+        ort_, ort_.api->GetResizedStringTensorElementBuffer(*value, static_cast<size_t>(i), length, &room),
+        Code::kInternal);
     if (status.ok() && length > 0) std::memcpy(room, at + sizeof(length), length);
     at += sizeof(length) + length;
   }
@@ -184,13 +189,15 @@ Status OrtSlot::ReadOutput(OrtValue* value, DataType type, AlignedBuffer* string
   if (value == nullptr) return Status(Code::kRunFailed, "the model left an output out");
   OrtTensorTypeAndShapeInfo* raw = nullptr;
   if (Status status = check(api->GetTensorTypeAndShape(value, &raw)); !status.ok()) return status;
-  std::unique_ptr<OrtTensorTypeAndShapeInfo, void (*)(OrtTensorTypeAndShapeInfo*)> info(raw, api->ReleaseTensorTypeAndShapeInfo);
+  std::unique_ptr<OrtTensorTypeAndShapeInfo, void (*)(OrtTensorTypeAndShapeInfo*)> info(
+      raw, api->ReleaseTensorTypeAndShapeInfo);
   size_t rank = 0;
   if (Status status = check(api->GetDimensionsCount(raw, &rank)); !status.ok()) return status;
   if (rank > kMaxRank) return Status(Code::kRunFailed, "an output has rank " + std::to_string(rank));
   output->dims.rank = static_cast<int>(rank);
   if (Status status = check(api->GetDimensions(raw, output->dims.at, rank)); !status.ok()) return status;
-  if (!ElementCount(output->dims, &output->elements)) return Status(Code::kRunFailed, "the size of an output overflows");
+  if (!ElementCount(output->dims, &output->elements))
+    return Status(Code::kRunFailed, "the size of an output overflows");
 
   if (type != DataType::kBytes) {
     void* bytes = nullptr;
@@ -203,7 +210,8 @@ Status OrtSlot::ReadOutput(OrtValue* value, DataType type, AlignedBuffer* string
   std::string text;
   for (int64_t i = 0; i < output->elements; ++i) {
     size_t length = 0;
-    if (Status status = check(api->GetStringTensorElementLength(value, static_cast<size_t>(i), &length)); !status.ok()) {
+    if (Status status = check(api->GetStringTensorElementLength(value, static_cast<size_t>(i), &length));
+        !status.ok()) {
       return status;
     }
     text.resize(length);

@@ -1,6 +1,7 @@
-// OrtSlot: the memory of one run at a time on a loaded model. Where every shape is fixed but the batch, the ORT values of each
-// batch size are made once over memory that stays, inputs and outputs alike; otherwise they are made per run.
-// Used by one thread at a time; frees its values. The model must outlive it.
+// OrtSlot: the memory of one run at a time on a loaded model. Where every shape is fixed but the batch, the
+// ORT values of each batch size are made once over memory that stays, inputs and outputs alike; otherwise
+// they are made per run. Used by one thread at a time; frees its values. The session and the spec must
+// outlive it.
 #pragma once
 
 #include <memory>
@@ -12,11 +13,9 @@
 
 namespace sluice {
 
-class OrtModel;
-
 class OrtSlot : public RunSlot {
  public:
-  OrtSlot(OrtModel* model, const ModelSpec& spec);
+  OrtSlot(const Ort& ort, OrtSession* session, const ModelSpec& spec);
   ~OrtSlot() override;
 
   Status Run(const std::vector<RunTensor>& inputs, int64_t rows, std::vector<RunTensor>* outputs) override;
@@ -33,14 +32,15 @@ class OrtSlot : public RunSlot {
   Status RunKept(const std::vector<RunTensor>& inputs, int64_t rows, std::vector<RunTensor>* outputs);
   Status RunFresh(const std::vector<RunTensor>& inputs, std::vector<RunTensor>* outputs);
   Status MakeKept(const std::vector<RunTensor>& inputs, int64_t rows, KeptValues* kept);
-  Status MakeTensor(DataType type, const Dims& dims, const uint8_t* bytes, size_t byte_count, OrtValue** value);
+  Status MakeTensor(DataType type, const Dims& dims, const uint8_t* bytes, size_t byte_count,
+                    OrtValue** value);
   Status MakeStrings(const RunTensor& tensor, OrtValue** value);
   Status ReadOutput(OrtValue* value, DataType type, AlignedBuffer* strings, RunTensor* output);
   Status Call(const std::vector<OrtValue*>& inputs, std::vector<OrtValue*>* outputs);
   void Free(std::vector<OrtValue*>* values);
 
-  OrtModel* const model_;
   const Ort& ort_;
+  OrtSession* const session_;
   const ModelSpec& spec_;
   bool keeps_values_ = false;
   std::vector<const char*> input_names_;

@@ -1,5 +1,6 @@
-// Runner: something that turns input tensors into output tensors. Two kinds exist: ONNX Runtime, and a scripted one for tests.
-// A runner may be used by many threads through slots; a slot serves one run at a time and owns the memory of its outputs.
+// Runner: something that turns input tensors into output tensors. Two kinds exist: ONNX Runtime, and a
+// scripted one for tests. A runner may be used by many threads through slots; a slot serves one run at a time
+// and owns the memory of its outputs.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@
 namespace sluice {
 
 struct RunTensor {
-  Dims dims;  // all of them, the batch dimension in front where the model has one
+  Dims dims;                       // all of them, the batch dimension in front where the model has one
   const uint8_t* bytes = nullptr;  // BYTES in V2 form
   size_t byte_count = 0;
   int64_t elements = 0;
@@ -23,8 +24,9 @@ struct RunTensor {
 class RunSlot {
  public:
   virtual ~RunSlot() = default;
-  // `inputs` and `outputs` are in the model's order. Output bytes are valid until the next Run or Release on this slot.
-  // A failed run leaves the slot usable. The message is for the log, not for clients. Does not throw.
+  // `inputs` and `outputs` are in the model's order. Output bytes are valid until the next Run or Release on
+  // this slot. A failed run leaves the slot usable. The message is for the log, not for clients. Does not
+  // throw.
   virtual Status Run(const std::vector<RunTensor>& inputs, int64_t rows, std::vector<RunTensor>* outputs) = 0;
   // Gives back what the last run's outputs held.
   virtual void Release() = 0;

@@ -8,10 +8,12 @@ int64_t CostTable::KneeRows(int64_t fallback) const {
   if (points_.empty()) return fallback;
   double best = 0;
   for (const CostPoint& point : points_) {
-    best = std::max(best, static_cast<double>(point.rows) / static_cast<double>(std::max<int64_t>(point.run_ns, 1)));
+    best = std::max(
+        best, static_cast<double>(point.rows) / static_cast<double>(std::max<int64_t>(point.run_ns, 1)));
   }
   for (const CostPoint& point : points_) {
-    const double rate = static_cast<double>(point.rows) / static_cast<double>(std::max<int64_t>(point.run_ns, 1));
+    const double rate =
+        static_cast<double>(point.rows) / static_cast<double>(std::max<int64_t>(point.run_ns, 1));
     if (rate >= 0.95 * best) return point.rows;
   }
   return points_.back().rows;

@@ -1,4 +1,5 @@
-// CostTable: measured run time over batch size, and what follows from it. Filled at warm-up by one thread, then read by any.
+// CostTable: measured run time over batch size, and what follows from it. Filled at warm-up by one thread,
+// then read by any.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,8 @@ class CostTable {
   bool empty() const { return points_.empty(); }
   const std::vector<CostPoint>& points() const { return points_; }
 
-  // The smallest measured batch that reaches 95 % of the best rows per second; `fallback` when nothing was measured.
+  // The smallest measured batch that reaches 95 % of the best rows per second; `fallback` when nothing was
+  // measured.
   int64_t KneeRows(int64_t fallback) const;
   // Run time of `rows`, linear between and beyond the points; 0 when nothing was measured.
   int64_t EstimateNs(int64_t rows) const;

@@ -1,4 +1,5 @@
-// The batching policy: a pure function of queue facts and an instant. No clock, no lock, no memory of its own.
+// The batching policy: a pure function of queue facts and an instant. No clock, no lock, no memory of its
+// own.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +8,8 @@
 namespace sluice {
 
 struct BatchRules {
-  int64_t limit_rows = 1;         // rows a batch is filled to (the knee, at most the model's maximum)
-  int64_t max_queue_delay_ns = 0;  // how long the oldest request may wait for company
+  int64_t limit_rows = 1;               // rows a batch is filled to (the knee, at most the model's maximum)
+  int64_t max_queue_delay_ns = 0;       // how long the oldest request may wait for company
   std::vector<int64_t> preferred_rows;  // ascending; sizes worth running before the delay is over
 };
 
@@ -19,8 +20,8 @@ struct LaneFacts {
 
 struct BatchDecision {
   bool may_run = false;
-  int64_t take_rows = 0;       // upper bound for this batch
-  int64_t look_again_ns = 0;   // when not: the instant at which waiting ends
+  int64_t take_rows = 0;      // upper bound for this batch
+  int64_t look_again_ns = 0;  // when not: the instant at which waiting ends
 };
 
 // An idle worker asks this for a lane that has something waiting (facts.rows > 0).

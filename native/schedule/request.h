@@ -1,6 +1,7 @@
-// Request: one infer request from decode to reply. Owned by its port's pool; between submit and completion exactly one thread
-// holds it (loop -> queue -> worker -> port), and each hand-off is a move of the pointer under a lock or on the same thread.
-// Only `is_cancelled` may be touched by the loop while another thread holds it.
+// Request: one infer request from decode to reply. Owned by its port's pool; between submit and completion
+// exactly one thread holds it (loop -> queue -> worker -> port), and each hand-off is a move of the pointer
+// under a lock or on the same thread. Only `is_cancelled` may be touched by the loop while another thread
+// holds it.
 #pragma once
 
 #include <atomic>
@@ -15,8 +16,9 @@
 namespace sluice {
 
 struct RequestInput {
-  const uint8_t* bytes = nullptr;  // inside the request's `tensors` or `body`; BYTES in V2 form (length, bytes, ...)
-  size_t offset = 0;               // used while `tensors` may still move
+  const uint8_t* bytes =
+      nullptr;        // inside the request's `tensors` or `body`; BYTES in V2 form (length, bytes, ...)
+  size_t offset = 0;  // used while `tensors` may still move
   size_t byte_count = 0;
   int64_t elements = 0;
   Dims dims;  // without the batch dimension, as the model wants it

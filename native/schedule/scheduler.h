@@ -1,5 +1,6 @@
 // Scheduler: hands batches to workers. One mutex; the loop enters it once per tick, a worker once per run.
-// Queues belong to their model versions and must be empty before they die. Requests pass through, nothing is freed here.
+// Queues belong to their model versions and must be empty before they die. Requests pass through, nothing is
+// freed here.
 #pragma once
 
 #include <condition_variable>
@@ -24,11 +25,12 @@ class Scheduler {
   // Worker threads: blocks until there is a batch to run; false once closed.
   bool Next(Assignment* assignment);
 
-  // Says that the run of an assignment is over. Comes before its requests are completed: a completed request no longer keeps
-  // its version, and so the queue, alive.
+  // Says that the run of an assignment is over. Comes before its requests are completed: a completed request
+  // no longer keeps its version, and so the queue, alive.
   void Ended(VersionQueue* queue);
 
-  // The decision of Next without its waiting, for an injected instant. Answers whether `assignment` was filled.
+  // The decision of Next without its waiting, for an injected instant. Answers whether `assignment` was
+  // filled.
   bool Pick(int64_t now_ns, Assignment* assignment, int64_t* look_again_ns);
 
   // Refuses what comes and answers what waited; workers leave after their current run.

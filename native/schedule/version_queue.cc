@@ -70,14 +70,16 @@ void VersionQueue::TakeFromLane(Lane* lane, int64_t take_rows, Batch* batch) {
   }
   // Keeps a lane that never runs empty from growing for ever.
   if (lane->first > 256 && lane->first * 2 > lane->waiting.size()) {
-    lane->waiting.erase(lane->waiting.begin(), lane->waiting.begin() + static_cast<std::ptrdiff_t>(lane->first));
+    lane->waiting.erase(lane->waiting.begin(),
+                        lane->waiting.begin() + static_cast<std::ptrdiff_t>(lane->first));
     lane->first = 0;
   }
 }
 
 void VersionQueue::TakeAll(std::vector<Request*>* requests) {
   for (Lane& lane : lanes_) {
-    requests->insert(requests->end(), lane.waiting.begin() + static_cast<std::ptrdiff_t>(lane.first), lane.waiting.end());
+    requests->insert(requests->end(), lane.waiting.begin() + static_cast<std::ptrdiff_t>(lane.first),
+                     lane.waiting.end());
   }
   lanes_.clear();
 }

@@ -1,5 +1,6 @@
-// VersionQueue: what waits for one model version. Requests that may share a run (same inner shapes) stand in one lane, so
-// different shapes never close each other's batches. Guarded by the scheduler's mutex; holds requests, does not free them.
+// VersionQueue: what waits for one model version. Requests that may share a run (same inner shapes) stand in
+// one lane, so different shapes never close each other's batches. Guarded by the scheduler's mutex; holds
+// requests, does not free them.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +26,8 @@ class VersionQueue {
   bool is_empty() const { return lanes_.empty(); }
   bool may_start_run() const { return running_ < instance_count_; }
 
-  // Fills `batch` when the policy lets a lane go now. Otherwise answers false and sets `look_again_ns` to the instant at
-  // which a waiting lane is released (unchanged when there is none).
+  // Fills `batch` when the policy lets a lane go now. Otherwise answers false and sets `look_again_ns` to the
+  // instant at which a waiting lane is released (unchanged when there is none).
   bool Take(int64_t now_ns, Batch* batch, int64_t* look_again_ns);
   void RunStarted() { ++running_; }
   void RunEnded() { --running_; }
