@@ -1,0 +1,54 @@
+// What the command line asks for. Read once in main, constant afterwards, shared by all threads.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace sluice::load {
+
+enum class Arrivals { kClosed, kConstant, kPoisson, kBursty, kTrace };
+
+enum class Protocol { kHttp, kWebSocket };
+
+// One kind of request: either a whole HTTP request in a file, or a body with path and headers. In a WebSocket
+// run the body is one binary message.
+struct RequestOption {
+  std::string request_file;
+  std::string body_file;
+  std::string path = "/";
+  std::vector<std::string> headers;
+  std::string expect_file;
+  double weight = 1;
+};
+
+struct Options {
+  std::string host = "127.0.0.1";
+  std::string port = "8000";
+  std::string ws_path = "/";
+  Protocol protocol = Protocol::kHttp;
+  Arrivals arrivals = Arrivals::kClosed;
+  double rate_per_s = 0;
+  std::string trace_file;
+  uint32_t connections = 1;
+  uint32_t threads = 1;
+  // Messages that one WebSocket may have under way; always 1 for HTTP: no pipelining.
+  uint32_t in_flight = 1;
+  double warmup_s = 0.3;
+  double duration_s = 2;
+  // 0: bounded by time only.
+  uint64_t max_requests = 0;
+  double drain_s = 2;
+  uint64_t seed = 1;
+  // How long before a planned send a thread stops sleeping and polls; 0 where the server shares the core.
+  int64_t spin_us = 100;
+  bool with_steps = false;
+  std::vector<RequestOption> requests;
+};
+
+// Throws std::runtime_error with a line for people.
+Options ReadOptions(int argc, char** argv);
+
+std::string HelpText();
+
+}  // namespace sluice::load

@@ -1,0 +1,67 @@
+// What one sender thread counted; merged by addition when all threads are done.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "histogram.h"
+
+namespace sluice::load {
+
+struct ThreadCost {
+  double wall_s = 0;
+  double cpu_s = 0;
+  // Polling for the next planned send while nothing was there to do; part of cpu_s.
+  double spin_s = 0;
+  double BusyFraction() const { return wall_s > 0 ? std::max(0.0, cpu_s - spin_s) / wall_s : 0; }
+};
+
+struct Outcome {
+  // From the intended send time (open loop) or the send (closed loop) to the reply; replies with status 2xx
+  // only.
+  Histogram latency;
+  Histogram service;
+  // How late the generator sent although a connection was free.
+  Histogram send_lag;
+  // Latency of replies with any other status.
+  Histogram refused;
+  std::map<int, uint64_t> by_status;
+  uint64_t sent = 0;
+  uint64_t replies = 0;
+  uint64_t verified = 0;
+  uint64_t waited_for_connection = 0;
+  uint64_t reply_bytes = 0;
+  uint64_t mismatched = 0;
+  uint64_t connect_errors = 0;
+  uint64_t broken = 0;
+  uint64_t bad_replies = 0;
+  uint64_t unanswered = 0;
+  uint64_t scheduled = 0;
+  int64_t last_reply_ns = 0;
+  std::vector<ThreadCost> threads;
+
+  void Add(const Outcome& other) {
+    latency.Add(other.latency);
+    service.Add(other.service);
+    send_lag.Add(other.send_lag);
+    refused.Add(other.refused);
+    for (const auto& [status, count] : other.by_status) by_status[status] += count;
+    sent += other.sent;
+    replies += other.replies;
+    verified += other.verified;
+    waited_for_connection += other.waited_for_connection;
+    reply_bytes += other.reply_bytes;
+    mismatched += other.mismatched;
+    connect_errors += other.connect_errors;
+    broken += other.broken;
+    bad_replies += other.bad_replies;
+    unanswered += other.unanswered;
+    scheduled += other.scheduled;
+    last_reply_ns = std::max(last_reply_ns, other.last_reply_ns);
+    threads.insert(threads.end(), other.threads.begin(), other.threads.end());
+  }
+};
+
+}  // namespace sluice::load

@@ -1,0 +1,178 @@
+#include "sender.h"
+
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <stdexcept>
+#include <thread>
+
+#include "clock.h"
+#include "http_wire.h"
+#include "ws_wire.h"
+
+namespace sluice::load {
+
+namespace {
+
+constexpr int kMaxEvents = 256;
+constexpr int64_t kLongestSleepNs = 100'000'000;
+
+std::unique_ptr<Wire> MakeWire(const Options& options) {
+  if (options.protocol == Protocol::kHttp) return std::make_unique<HttpWire>();
+  return std::make_unique<WsWire>(options.host, options.ws_path);
+}
+
+uint32_t Share(uint64_t total, uint32_t thread, uint32_t threads) {
+  return static_cast<uint32_t>(total / threads + (thread < total % threads ? 1 : 0));
+}
+
+}  // namespace
+
+Sender::Sender(const Options& options, const RequestSet& requests, const Address& address, uint32_t thread,
+               std::atomic<uint32_t>* connected, const std::atomic<int64_t>* start_ns)
+    : options_(options),
+      requests_(requests),
+      address_(address),
+      is_open_(options.arrivals != Arrivals::kClosed),
+      connected_(connected),
+      shared_start_ns_(start_ns),
+      schedule_(MakeSchedule(options, thread)),
+      random_(options.seed * 0x9e37'79b9u + thread),
+      wire_(MakeWire(options)),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)) {
+  const uint32_t count = Share(options.connections, thread, options.threads);
+  for (uint32_t i = 0; i < count; ++i)
+    connections_.push_back(std::make_unique<Connection>(options.in_flight));
+  if (options.max_requests != 0) budget_ = Share(options.max_requests, thread, options.threads);
+}
+
+Sender::~Sender() { close(epoll_); }
+
+void Sender::Run() {
+  // Without it the kernel adds 50 us to every short sleep.
+  prctl(PR_SET_TIMERSLACK, 1UL);
+  ConnectAll();
+  connected_->fetch_add(1);
+  while (shared_start_ns_->load(std::memory_order_acquire) == 0) std::this_thread::yield();
+  Begin();
+  int64_t now = NowNs();
+  while (!IsDone(now)) {
+    if (cpu_at_measure_ns_ < 0 && now >= measure_begin_ns_) {
+      cpu_at_measure_ns_ = ThreadCpuNs();
+      spin_at_measure_ns_ = spin_ns_;
+    }
+    SendDue(now);
+    Wait(now);
+    now = NowNs();
+  }
+  outcome_.unanswered += under_way_ + (schedule_.size() - next_);
+  ThreadCost cost;
+  cost.wall_s = static_cast<double>(now - measure_begin_ns_) * 1e-9;
+  cost.cpu_s = static_cast<double>(ThreadCpuNs() - std::max<int64_t>(cpu_at_measure_ns_, 0)) * 1e-9;
+  cost.spin_s = static_cast<double>(spin_ns_ - spin_at_measure_ns_) * 1e-9;
+  outcome_.threads.push_back(cost);
+}
+
+void Sender::ConnectAll() {
+  for (uint32_t i = 0; i < connections_.size(); ++i) {
+    if (!connections_[i]->Open(address_, epoll_, i)) ++outcome_.connect_errors;
+  }
+  const int64_t deadline = NowNs() + 5'000'000'000;
+  while (free_.size() + outcome_.connect_errors < connections_.size() * options_.in_flight &&
+         NowNs() < deadline) {
+    Wait(NowNs());
+  }
+}
+
+void Sender::Begin() {
+  start_ns_ = shared_start_ns_->load(std::memory_order_acquire);
+  measure_begin_ns_ = start_ns_ + static_cast<int64_t>(options_.warmup_s * 1e9);
+  end_ns_ = measure_begin_ns_ + static_cast<int64_t>(options_.duration_s * 1e9);
+  for (int64_t& at : schedule_) {
+    at += start_ns_;
+    outcome_.scheduled += IsMeasured(at);
+  }
+  is_running_ = true;
+}
+
+bool Sender::IsDone(int64_t now) const {
+  const bool has_more = is_open_ ? next_ < schedule_.size() : budget_ > 0 && now < end_ns_;
+  if (!has_more && under_way_ == 0) return true;
+  return now >= end_ns_ + static_cast<int64_t>(options_.drain_s * 1e9);
+}
+
+void Sender::SendDue(int64_t now) {
+  if (is_open_) {
+    while (!free_.empty() && next_ < schedule_.size() && schedule_[next_] <= now) {
+      const Slot slot = free_.front();
+      free_.pop_front();
+      const int64_t intended = schedule_[next_++];
+      if (IsMeasured(intended)) {
+        // Waiting for a connection is the server's doing; being late with a free one is the generator's.
+        if (slot.since_ns > intended) ++outcome_.waited_for_connection;
+        outcome_.send_lag.Record(now - std::max(intended, slot.since_ns));
+      }
+      SendOne(slot, intended, now);
+      now = NowNs();
+    }
+    return;
+  }
+  while (!free_.empty() && budget_ > 0 && now < end_ns_) {
+    const Slot slot = free_.front();
+    free_.pop_front();
+    SendOne(slot, now, now);
+    now = NowNs();
+  }
+}
+
+void Sender::SendOne(const Slot& slot, int64_t intended_ns, int64_t now) {
+  Connection& connection = *connections_[slot.index];
+  const uint32_t request = requests_.Choose(&random_);
+  connection.Push({intended_ns, now, request});
+  ++under_way_;
+  --budget_;
+  if (IsMeasured(intended_ns)) ++outcome_.sent;
+  if (!connection.Send(requests_[request].bytes)) Drop(slot.index, &outcome_.broken);
+}
+
+void Sender::Wait(int64_t now) {
+  int64_t sleep_ns = kLongestSleepNs;
+  if (is_running_ && is_open_ && next_ < schedule_.size() && !free_.empty()) {
+    sleep_ns = std::min(sleep_ns, schedule_[next_] - now - options_.spin_us * 1000);
+  }
+  sleep_ns = std::max<int64_t>(sleep_ns, 0);
+  epoll_event events[kMaxEvents];
+  timespec timeout{0, static_cast<long>(sleep_ns)};
+  const int count = epoll_pwait2(epoll_, events, kMaxEvents, &timeout, nullptr);
+  for (int i = 0; i < count; ++i) {
+    OnEvent(events[i].data.u32, events[i].events);
+    if (is_running_) SendDue(NowNs());
+  }
+  if (count == 0 && sleep_ns == 0) spin_ns_ += NowNs() - now;
+}
+
+void Sender::OnEvent(uint32_t index, uint32_t events) {
+  Connection& connection = *connections_[index];
+  if (connection.state == ConnectionState::kClosed) return;
+  if (connection.state == ConnectionState::kConnecting) {
+    if (connection.ConnectError() != 0) return Drop(index, &outcome_.connect_errors);
+    if ((events & EPOLLOUT) == 0) return;
+    connection.state = ConnectionState::kGreeting;
+    const std::string_view greeting = wire_->Greeting();
+    if (greeting.empty()) {
+      OnReady(index, NowNs());
+    } else if (!connection.Send(greeting)) {
+      return Drop(index, &outcome_.broken);
+    }
+  }
+  if ((events & EPOLLOUT) != 0 && !connection.Flush()) return Drop(index, &outcome_.broken);
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
+  for (;;) {
+    const ReadResult result = connection.Receive();
+    if (result == ReadResult::kEnded) return Drop(index, &outcome_.broken);
+    if (!ReadReplies(index, NowNs()) || result == ReadResult::kDrained) return;
+  }
+}
+
+}  // namespace sluice::load

@@ -1,0 +1,93 @@
+#include "ws_wire.h"
+
+namespace sluice::load {
+
+namespace {
+
+constexpr int kContinuation = 0;
+constexpr int kBinary = 2;
+constexpr int kClose = 8;
+constexpr int kPing = 9;
+constexpr int kPong = 10;
+
+std::string ClientFrame(int opcode, std::string_view message, uint32_t mask) {
+  std::string frame(1, static_cast<char>(0x80 | opcode));
+  const uint64_t size = message.size();
+  const auto append_size = [&](int bytes) {
+    for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8)
+      frame.push_back(static_cast<char>(size >> shift));
+  };
+  if (size < 126) {
+    frame.push_back(static_cast<char>(0x80 | size));
+  } else if (size < 65536) {
+    frame.push_back(static_cast<char>(0x80 | 126));
+    append_size(2);
+  } else {
+    frame.push_back(static_cast<char>(0x80 | 127));
+    append_size(8);
+  }
+  for (int shift = 24; shift >= 0; shift -= 8) frame.push_back(static_cast<char>(mask >> shift));
+  for (size_t i = 0; i < message.size(); ++i) {
+    frame.push_back(static_cast<char>(static_cast<uint8_t>(message[i]) ^ (mask >> (24 - 8 * (i % 4)))));
+  }
+  return frame;
+}
+
+}  // namespace
+
+std::string WsClientFrame(std::string_view message, uint32_t mask) {
+  return ClientFrame(kBinary, message, mask);
+}
+
+WsWire::WsWire(const std::string& host, const std::string& path)
+    : greeting_(
+          "GET " + path + " HTTP/1.1\r\nHost: " + host +
+          "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: c2x1aWNlLWxvYWQtdGVzdA==\r\n"
+          "Sec-WebSocket-Version: 13\r\n\r\n") {}
+
+int64_t WsWire::ReadGreeting(std::string_view input, WireReply* reply) {
+  const size_t end = input.find("\r\n\r\n");
+  if (end == std::string_view::npos) return 0;
+  if (input.substr(0, 12) != "HTTP/1.1 101") return -1;
+  reply->status = 101;
+  reply->is_control = true;
+  return static_cast<int64_t>(end + 4);
+}
+
+int64_t WsWire::Read(std::string_view input, WireReply* reply) {
+  if (input.size() < 2) return 0;
+  const auto byte = [&](size_t i) { return static_cast<uint8_t>(input[i]); };
+  const int opcode = byte(0) & 15;
+  const bool is_end = (byte(0) & 0x80) != 0;
+  // A server must not mask.
+  if ((byte(1) & 0x80) != 0) return -1;
+  uint64_t size = byte(1) & 127;
+  size_t at = 2;
+  if (size >= 126) {
+    const size_t extra = size == 126 ? 2 : 8;
+    if (input.size() < 2 + extra) return 0;
+    size = 0;
+    for (size_t i = 0; i < extra; ++i) size = size << 8 | byte(at++);
+  }
+  if (input.size() - at < size) return 0;
+  const std::string_view body = input.substr(at, size);
+  reply->status = 200;
+  if (opcode >= kClose) {
+    reply->is_control = true;
+    reply->is_last = opcode == kClose;
+    if (opcode == kPing) {
+      pong_ = ClientFrame(kPong, body, 0);
+      reply->answer = pong_;
+    }
+  } else if (is_end && opcode != kContinuation) {
+    reply->body = body;
+  } else {
+    if (opcode != kContinuation) fragments_.clear();
+    fragments_.append(body);
+    reply->is_control = !is_end;
+    reply->body = fragments_;
+  }
+  return static_cast<int64_t>(at + size);
+}
+
+}  // namespace sluice::load

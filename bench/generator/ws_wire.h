@@ -1,0 +1,28 @@
+// The client's side of WebSocket (RFC 6455): masked binary messages out, whole messages in, in the order they
+// were sent.
+#pragma once
+
+#include "wire.h"
+
+namespace sluice::load {
+
+// One binary message as a client must send it. It is masked once, before the run: the server has the same
+// work, and the generator none.
+std::string WsClientFrame(std::string_view message, uint32_t mask);
+
+class WsWire : public Wire {
+ public:
+  WsWire(const std::string& host, const std::string& path);
+
+  std::string_view Greeting() const override { return greeting_; }
+  int64_t ReadGreeting(std::string_view input, WireReply* reply) override;
+  int64_t Read(std::string_view input, WireReply* reply) override;
+
+ private:
+  std::string greeting_;
+  // Parts of a message that came in several frames.
+  std::string fragments_;
+  std::string pong_;
+};
+
+}  // namespace sluice::load
