@@ -31,6 +31,7 @@ export default tseslint.config(
         { allowNumber: true, allowBoolean: true },
       ],
       '@typescript-eslint/no-namespace': 'off',
+      'no-control-regex': 'off',
       '@typescript-eslint/no-this-alias': 'off',
       '@typescript-eslint/no-unnecessary-type-assertion': 'off',
     },
@@ -42,6 +43,8 @@ export default tseslint.config(
       'no-console': 'off',
       // tap keeps account of the subtests that it started, awaited or not.
       '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafePromises: [SUBTEST] }],
+      '@typescript-eslint/no-base-to-string': 'off',
+      '@typescript-eslint/unbound-method': 'off',
       '@typescript-eslint/no-unsafe-argument': 'off',
       '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/no-unsafe-call': 'off',

@@ -62,5 +62,6 @@ export async function runMain(body) {
 
 function stop(signal, exitCode) {
   stopChildren(signal);
+  process.stderr.write(`\nsetup: stopped by ${signal}\n`);
   process.exit(exitCode);
 }
