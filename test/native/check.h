@@ -33,12 +33,13 @@ void CheckEqual(const char* file, int line, const char* text, const A& got, cons
 
 #define SLUICE_JOIN2(a, b) a##b
 #define SLUICE_JOIN(a, b) SLUICE_JOIN2(a, b)
-#define TEST(title)                                                                               \
-  static void SLUICE_JOIN(Test, __LINE__)();                                                      \
-  static const ::sluice::test::Register SLUICE_JOIN(kRegister, __LINE__)(title, &SLUICE_JOIN(Test, __LINE__)); \
+#define TEST(title)                                                                                     \
+  static void SLUICE_JOIN(Test, __LINE__)();                                                            \
+  static const ::sluice::test::Register SLUICE_JOIN(kRegister, __LINE__)(title,                         \
+                                                                         &SLUICE_JOIN(Test, __LINE__)); \
   static void SLUICE_JOIN(Test, __LINE__)()
-#define CHECK(condition)                                                      \
-  do {                                                                        \
-    if (!(condition)) ::sluice::test::Fail(__FILE__, __LINE__, #condition);   \
+#define CHECK(condition)                                                    \
+  do {                                                                      \
+    if (!(condition)) ::sluice::test::Fail(__FILE__, __LINE__, #condition); \
   } while (false)
 #define CHECK_EQ(got, expected) ::sluice::test::CheckEqual(__FILE__, __LINE__, #got, got, expected)

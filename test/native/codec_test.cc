@@ -17,9 +17,10 @@ TensorSpec Tensor(const char* name, DataType type, std::vector<int64_t> dims) {
   tensor.dims = dims;
   tensor.model_dims = dims;
   tensor.row_elements = 1;
-  for (const int64_t dim : dims) tensor.row_elements = dim < 0 || tensor.row_elements < 0 ? -1 : tensor.row_elements * dim;
-  tensor.reply_prefix = "{\"name\":\"" + std::string(name) + "\",\"datatype\":\"" + std::string(DataTypeName(type)) +
-                        "\",\"shape\":[";
+  for (const int64_t dim : dims)
+    tensor.row_elements = dim < 0 || tensor.row_elements < 0 ? -1 : tensor.row_elements * dim;
+  tensor.reply_prefix = "{\"name\":\"" + std::string(name) + "\",\"datatype\":\"" +
+                        std::string(DataTypeName(type)) + "\",\"shape\":[";
   return tensor;
 }
 
@@ -66,7 +67,8 @@ T Element(const Request& request, size_t index, size_t input = 0) {
 }
 
 std::string Input(const std::string& shape, const std::string& type, const std::string& elements) {
-  return "{\"inputs\":[{\"name\":\"x\",\"shape\":" + shape + ",\"datatype\":\"" + type + "\",\"data\":" + elements + "}]}";
+  return "{\"inputs\":[{\"name\":\"x\",\"shape\":" + shape + ",\"datatype\":\"" + type +
+         "\",\"data\":" + elements + "}]}";
 }
 
 TEST("JSON numbers become the model's elements, flat or nested") {
@@ -85,7 +87,8 @@ TEST("JSON numbers become the model's elements, flat or nested") {
 
 TEST("64-bit integers are exact at both ends") {
   Decoded ints, naturals;
-  Decode(OneInput(DataType::kInt64, {2}), Input("[1,2]", "INT64", "[-9223372036854775808,9007199254740993]"), -1, &ints);
+  Decode(OneInput(DataType::kInt64, {2}), Input("[1,2]", "INT64", "[-9223372036854775808,9007199254740993]"),
+         -1, &ints);
   CHECK_EQ(Element<int64_t>(ints.request, 0), INT64_MIN);
   CHECK_EQ(Element<int64_t>(ints.request, 1), 9007199254740993);
   Decode(OneInput(DataType::kUint64, {1}), Input("[1,1]", "UINT64", "[18446744073709551615]"), -1, &naturals);
@@ -109,13 +112,15 @@ TEST("what an element type cannot hold is refused, not wrapped") {
   CHECK(CodeOf(OneInput(DataType::kInt32, {1}), Input("[1,1]", "INT32", "[\"1\"]")) == Code::kTypeMismatch);
   CHECK(CodeOf(OneInput(DataType::kBool, {1}), Input("[1,1]", "BOOL", "[1]")) == Code::kTypeMismatch);
   CHECK(CodeOf(OneInput(DataType::kFp32, {1}), Input("[1,1]", "FP32", "[1e39]")) == Code::kTypeMismatch);
-  CHECK(CodeOf(OneInput(DataType::kInt64, {1}), Input("[1,1]", "INT64", "[9223372036854775808]")) == Code::kTypeMismatch);
+  CHECK(CodeOf(OneInput(DataType::kInt64, {1}), Input("[1,1]", "INT64", "[9223372036854775808]")) ==
+        Code::kTypeMismatch);
 }
 
 TEST("the members of an input may come in any order, unknown ones are passed over") {
   Decoded decoded;
   Decode(OneInput(DataType::kInt32, {2}),
-         "{\"model_name\":\"m\",\"x\":[[{}]],\"inputs\":[{\"data\":[7,8],\"extra\":{\"a\":[1]},\"datatype\":\"INT32\","
+         "{\"model_name\":\"m\",\"x\":[[{}]],\"inputs\":[{\"data\":[7,8],\"extra\":{\"a\":[1]},\"datatype\":"
+         "\"INT32\","
          "\"shape\":[1,2],\"name\":\"x\"}],\"id\":\"a\\\"b\"}",
          -1, &decoded);
   CHECK_EQ(decoded.status.message(), "");
@@ -151,7 +156,8 @@ TEST("broken, deep and trailing JSON is a bad request") {
   CHECK(CodeOf(spec, "[1]") == Code::kBadRequest);
   CHECK(CodeOf(spec, "{\"inputs\":[{\"name\":\"\xff\"}]}") == Code::kBadRequest);
   CHECK(CodeOf(spec, Input("[1,2]", "FP32", std::string(250000, '['))) == Code::kBadRequest);
-  CHECK(CodeOf(spec, Input("[1,2]", "FP32", std::string(40, '[') + "1,2" + std::string(40, ']'))) == Code::kBadRequest);
+  CHECK(CodeOf(spec, Input("[1,2]", "FP32", std::string(40, '[') + "1,2" + std::string(40, ']'))) ==
+        Code::kBadRequest);
 }
 
 TEST("unknown, missing, double and wrongly typed tensors each have their error") {
@@ -164,8 +170,10 @@ TEST("unknown, missing, double and wrongly typed tensors each have their error")
   CHECK(CodeOf(spec, Input("[1,1]", "FP64", "[1]")) == Code::kTypeMismatch);
   CHECK(CodeOf(spec, Input("[1,1]", "fp32", "[1]")) == Code::kTypeMismatch);
   CHECK(CodeOf(spec, "{\"inputs\":[" + x + "],\"outputs\":[{\"name\":\"z\"}]}") == Code::kUnknownTensor);
-  CHECK(CodeOf(spec, "{\"inputs\":[" + x + "],\"outputs\":[{\"name\":\"y\"},{\"name\":\"y\"}]}") == Code::kBadRequest);
-  CHECK(CodeOf(spec, "{\"inputs\":[" + x + "],\"outputs\":null,\"id\":null,\"parameters\":null}") == Code::kOk);
+  CHECK(CodeOf(spec, "{\"inputs\":[" + x + "],\"outputs\":[{\"name\":\"y\"},{\"name\":\"y\"}]}") ==
+        Code::kBadRequest);
+  CHECK(CodeOf(spec, "{\"inputs\":[" + x + "],\"outputs\":null,\"id\":null,\"parameters\":null}") ==
+        Code::kOk);
   CHECK(CodeOf(spec, "{\"inputs\":[" + x + "],\"id\":7}") == Code::kBadRequest);
   CHECK(CodeOf(spec, "{\"inputs\":[" + x + "],\"parameters\":{\"a\":{}}}") == Code::kBadRequest);
 }
@@ -173,8 +181,9 @@ TEST("unknown, missing, double and wrongly typed tensors each have their error")
 TEST("binary tensors follow the JSON part, to the byte") {
   const ModelSpec spec = OneInput(DataType::kInt32, {2});
   const auto head = [](const std::string& size) {
-    return "{\"inputs\":[{\"name\":\"x\",\"shape\":[1,2],\"datatype\":\"INT32\",\"parameters\":{\"binary_data_size\":" + size +
-           "}}],\"parameters\":{\"binary_data_output\":true}}";
+    return "{\"inputs\":[{\"name\":\"x\",\"shape\":[1,2],\"datatype\":\"INT32\",\"parameters\":{\"binary_"
+           "data_size\":" +
+           size + "}}],\"parameters\":{\"binary_data_output\":true}}";
   };
   const std::string json = head("8");
   const auto length = static_cast<int64_t>(json.size());
@@ -203,16 +212,22 @@ TEST("binary tensors follow the JSON part, to the byte") {
 TEST("strings are walked: lengths that lie are refused") {
   const ModelSpec spec = OneInput(DataType::kBytes, {2});
   const std::string json =
-      "{\"inputs\":[{\"name\":\"x\",\"shape\":[1,2],\"datatype\":\"BYTES\",\"parameters\":{\"binary_data_size\":11}}]}";
+      "{\"inputs\":[{\"name\":\"x\",\"shape\":[1,2],\"datatype\":\"BYTES\",\"parameters\":{\"binary_data_"
+      "size\":11}}]}";
   const auto length = static_cast<int64_t>(json.size());
   CHECK(CodeOf(spec, json + std::string("\x02\0\0\0ab\x01\0\0\0c", 11), length) == Code::kOk);
   CHECK(CodeOf(spec, json + std::string("\x03\0\0\0ab\x01\0\0\0c", 11), length) == Code::kBadRequest);
   CHECK(CodeOf(spec, json + std::string("\x02\0\0\0ab\x00\0\0\0c", 11), length) == Code::kBadRequest);
-  CHECK(CodeOf(spec, json + std::string("\xff\xff\xff\xff" "ab\x01\0\0\0c", 11), length) == Code::kBadRequest);
+  CHECK(CodeOf(spec,
+               json + std::string("\xff\xff\xff\xff"
+                                  "ab\x01\0\0\0c",
+                                  11),
+               length) == Code::kBadRequest);
   Decoded decoded;
   Decode(spec, Input("[1,2]", "BYTES", "[\"\\u00e9\",\"\"]"), -1, &decoded);
   CHECK_EQ(decoded.status.message(), "");
-  CHECK_EQ(std::string(reinterpret_cast<const char*>(decoded.request.inputs[0].bytes), decoded.request.inputs[0].byte_count),
+  CHECK_EQ(std::string(reinterpret_cast<const char*>(decoded.request.inputs[0].bytes),
+                       decoded.request.inputs[0].byte_count),
            std::string("\x02\0\0\0\xc3\xa9\0\0\0\0", 10));
 }
 
@@ -252,9 +267,12 @@ TEST("a reply tells the request's own batch, numbers in their shortest exact for
   request.id_json = "\"7\"";
   request.wanted_outputs = 3;
   CHECK(EncodeV2(spec, outputs, &request).ok());
-  const auto text = [&] { return std::string(reinterpret_cast<const char*>(request.reply.data()), request.reply.size()); };
+  const auto text = [&] {
+    return std::string(reinterpret_cast<const char*>(request.reply.data()), request.reply.size());
+  };
   CHECK_EQ(text(),
-           "{\"id\":\"7\",\"model_name\":\"m\",\"model_version\":\"1\",\"outputs\":[{\"name\":\"y\",\"datatype\":\"FP32\","
+           "{\"id\":\"7\",\"model_name\":\"m\",\"model_version\":\"1\",\"outputs\":[{\"name\":\"y\","
+           "\"datatype\":\"FP32\","
            "\"shape\":[1,2],\"data\":[0.1,-Infinity]},{\"name\":\"n\",\"datatype\":\"INT64\",\"shape\":[1,1],"
            "\"data\":[-9223372036854775808]}]}");
   CHECK_EQ(request.reply_head_bytes, size_t{0});
@@ -262,7 +280,8 @@ TEST("a reply tells the request's own batch, numbers in their shortest exact for
   request.binary_outputs = 2;
   CHECK(EncodeV2(spec, outputs, &request).ok());
   CHECK_EQ(text().substr(0, request.reply_head_bytes),
-           "{\"id\":\"7\",\"model_name\":\"m\",\"model_version\":\"1\",\"outputs\":[{\"name\":\"n\",\"datatype\":\"INT64\","
+           "{\"id\":\"7\",\"model_name\":\"m\",\"model_version\":\"1\",\"outputs\":[{\"name\":\"n\","
+           "\"datatype\":\"INT64\","
            "\"shape\":[1,1],\"parameters\":{\"binary_data_size\":8}}]}");
   CHECK_EQ(text().substr(request.reply_head_bytes), std::string("\0\0\0\0\0\0\0\x80", 8));
 }

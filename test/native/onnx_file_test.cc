@@ -15,7 +15,9 @@ namespace {
 std::string Field(int number, const std::string& content) {
   std::string text;
   text += static_cast<char>(number << 3 | 2);
-  if (number > 15) text = std::string(1, static_cast<char>(((number << 3 | 2) & 0x7f) | 0x80)) + static_cast<char>(number >> 4);
+  if (number > 15)
+    text =
+        std::string(1, static_cast<char>(((number << 3 | 2) & 0x7f) | 0x80)) + static_cast<char>(number >> 4);
   size_t length = content.size();
   while (length > 127) {
     text += static_cast<char>((length & 0x7f) | 0x80);
@@ -31,7 +33,8 @@ std::string TensorWithLocation(const std::string& location) {
 
 std::string Locations(const std::string& model) {
   std::vector<std::string> locations;
-  const Status status = FindExternalLocations(reinterpret_cast<const uint8_t*>(model.data()), model.size(), &locations);
+  const Status status =
+      FindExternalLocations(reinterpret_cast<const uint8_t*>(model.data()), model.size(), &locations);
   if (!status.ok()) return "broken";
   std::string text;
   for (const std::string& location : locations) text += location + ";";
@@ -68,8 +71,9 @@ TEST("external data outside the directory, or reachable from elsewhere, is refus
   CHECK_EQ(symlink((root + "/outside.bin").c_str(), (directory + "/symlink.bin").c_str()), 0);
   CHECK_EQ(symlink(root.c_str(), (directory + "/up").c_str()), 0);
   CHECK(CheckExternalLocations(directory, {"plain.bin", "sub/plain.bin", "./plain.bin"}).ok());
-  const char* refused[] = {"../outside.bin", "sub/../../outside.bin", "/etc/hosts",  "symlink.bin", "up/outside.bin",
-                           "twin.bin",       "missing.bin",           "",            "sub",         "sub/"};
+  const char* refused[] = {
+      "../outside.bin", "sub/../../outside.bin", "/etc/hosts", "symlink.bin", "up/outside.bin",
+      "twin.bin",       "missing.bin",           "",           "sub",         "sub/"};
   for (const char* location : refused) {
     if (CheckExternalLocations(directory, {location}).ok()) CHECK_EQ(std::string(location), "refused");
   }

@@ -79,7 +79,8 @@ TEST("requests of different shapes wait in lanes of their own and do not close e
     request->shape_key = request == &a || request == &c ? 50 : 90;
   }
   VersionQueue queue({8, 0, {}}, true, 1);
-  for (Request* request : {Waiting(&a, 1, 1), Waiting(&b, 1, 2), Waiting(&c, 1, 3), Waiting(&d, 1, 4)}) queue.Push(request);
+  for (Request* request : {Waiting(&a, 1, 1), Waiting(&b, 1, 2), Waiting(&c, 1, 3), Waiting(&d, 1, 4)})
+    queue.Push(request);
   Batch fives, nines;
   int64_t look_again_ns = 0;
   CHECK(queue.Take(10, &fives, &look_again_ns));
