@@ -88,6 +88,13 @@ export class Infer {
         `Expected a decimal number for Content-Length, got ${quote(contentLengthText)}`,
       );
     }
+    if (headLength > contentLength && contentLengthText !== '') {
+      return refuse(
+        responder,
+        'BAD_REQUEST',
+        `Expected an Inference-Header-Content-Length within the body of ${contentLength} bytes, got ${headLength}`,
+      );
+    }
     if (contentLength > limitBytes || headLength > limits.jsonBodyBytes) {
       sendTooLarge(responder, contentLength, limitBytes, headLength, limits.jsonBodyBytes);
       return null;

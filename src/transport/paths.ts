@@ -40,7 +40,6 @@ function decodeSegment(segment: string): string | undefined {
       return undefined;
     }
   }
-  // eslint-disable-next-line no-control-regex
   if (text === '' || text === '.' || text === '..' || /[/\\\u0000-\u001f\u007f]/.test(text)) return undefined;
   return text;
 }

@@ -21,7 +21,7 @@ for (const choice of ['uws', 'node'] as const) {
       const { port, engine } = rig;
 
       t.test('no body at all, and an empty one', async (t) => {
-        for (const headers of [{}, { 'content-length': '0' }]) {
+        for (const headers of [{}, { 'content-length': '0' }] as Array<Record<string, string>>) {
           const reply = await ask(port, 'POST', INFER, undefined, headers);
           t.equal(reply?.status, 200);
           t.equal(engine.submissions.at(-1)?.body.byteLength, 0);

@@ -112,7 +112,8 @@ export class PuppetEngine implements Engine {
   }
 
   stats(): VersionStats {
-    return { requests: 0, rows: 0, runs: 0, failures: 0, cancelled: 0, queueUs: 0, runUs: 0, inFlight: 0 };
+    const counts = { requests: 0, rows: 0, runs: 0, failures: 0, cancelled: 0, inFlight: 0 };
+    return { ...counts, queueUs: 0, runUs: 0, lastFailure: '' };
   }
 
   shutdown(): Promise<void> {

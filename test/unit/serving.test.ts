@@ -278,6 +278,13 @@ t.test('refusals by the head wait for the end of the body', async (t) => {
     ['__proto__', {}, '__proto__', undefined, 404],
     ['gzip', { 'content-encoding': 'gzip' }, 'm', undefined, 415],
     ['bad Content-Length', { 'content-length': '1e3' }, 'm', undefined, 400],
+    [
+      'JSON longer than the body',
+      { 'content-length': '9', 'inference-header-content-length': '10' },
+      'm',
+      undefined,
+      400,
+    ],
   ] as const) {
     const { sink, responder } = begin(headers, model, version);
     sink!.chunk(bytesOf('{'), false);
