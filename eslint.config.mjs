@@ -31,7 +31,6 @@ export default tseslint.config(
         { allowNumber: true, allowBoolean: true },
       ],
       '@typescript-eslint/no-namespace': 'off',
-      'no-control-regex': 'off',
       '@typescript-eslint/no-this-alias': 'off',
       '@typescript-eslint/no-unnecessary-type-assertion': 'off',
     },
@@ -41,6 +40,7 @@ export default tseslint.config(
     files: ['test/**/*.ts', 'bench/**/*.ts'],
     rules: {
       'no-console': 'off',
+      'no-control-regex': 'off',
       // tap keeps account of the subtests that it started, awaited or not.
       '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafePromises: [SUBTEST] }],
       '@typescript-eslint/no-base-to-string': 'off',
