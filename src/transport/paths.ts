@@ -30,6 +30,10 @@ const KIND_BY_VERB: ReadonlyMap<string, 'model-ready' | 'infer'> = new Map([
   ['infer', 'infer'],
 ]);
 
+function isUnfit(letter: string): boolean {
+  return letter === '/' || letter === '\\' || letter < ' ' || letter === '\u007f';
+}
+
 /** One decoded segment, or undefined where it is not fit for a name. */
 function decodeSegment(segment: string): string | undefined {
   let text = segment;
@@ -40,7 +44,7 @@ function decodeSegment(segment: string): string | undefined {
       return undefined;
     }
   }
-  if (text === '' || text === '.' || text === '..' || /[/\\\u0000-\u001f\u007f]/.test(text)) return undefined;
+  if (text === '' || text === '.' || text === '..' || [...text].some(isUnfit)) return undefined;
   return text;
 }
 
