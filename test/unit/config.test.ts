@@ -1,7 +1,15 @@
 /** Settings: which source wins, and how a wrong setting is named. */
 import t from 'tap';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isLoopback, readSettings, SETTING_NAMES, settingFacts, variableName } from '../../src/config.js';
+import {
+  flagName,
+  isLoopback,
+  readSettings,
+  SETTING_NAMES,
+  settingFacts,
+  variableName,
+} from '../../src/config.js';
 
 const REPOSITORY = { repository: 'models' };
 
@@ -169,5 +177,21 @@ t.test('every setting has a help text and a variable of its own', (t) => {
   for (const name of SETTING_NAMES) t.not(settingFacts(name).help, '', name);
   t.equal(new Set(SETTING_NAMES.map(variableName)).size, SETTING_NAMES.length);
   t.equal(variableName('jsonBodyBytes'), 'SLUICE_JSON_BODY_BYTES');
+  t.end();
+});
+
+t.test('docs/configuration.md has every setting with its flag, its variable and its default', (t) => {
+  const text = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
+  for (const name of SETTING_NAMES) {
+    const row = text.split('\n').find((line) => line.startsWith(`| \`${name}\` |`)) ?? '';
+    const { kind, defaultValue } = settingFacts(name);
+    const flag = `--${kind === 'switch' && defaultValue === true ? 'no-' : ''}${flagName(name)}`;
+    const shown = name.endsWith('BodyBytes')
+      ? `${Number(defaultValue) / 1024 ** 2} MiB`
+      : (defaultValue ?? '');
+    t.ok(row.includes(`\`${variableName(name)}\``), name);
+    t.ok(name === 'repository' || row.includes(`\`${flag}\``), `${name} as ${flag}`);
+    t.ok(row.includes(String(shown)), `${name}: default ${shown}`);
+  }
   t.end();
 });
