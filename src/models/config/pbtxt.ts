@@ -11,6 +11,7 @@ import { MODEL_CONFIG_TYPE, fieldNames } from './fields.js';
 /** A configuration whose field names and types are right; what its values mean is not checked yet. */
 export type RawConfig = Record<string, unknown>;
 
+const LONGEST_SEARCH = 2000;
 const LINE_SUFFIX = / \(line (\d+)\)$/;
 
 /** The parser's error message without its line, or undefined where `text` parses. */
@@ -41,7 +42,9 @@ function locate(text: string, message: string, line: number | undefined): { line
   }
   const begin = low === 1 ? 0 : endOfLine(low - 1) + 1;
   let end = endOfLine(low);
-  while (end > begin + 1 && failure(text.slice(0, end - 1))?.message === message) end -= 1;
+  // A file that is one endless line gets a rough column instead of an endless search.
+  const least = Math.max(begin + 1, end - LONGEST_SEARCH);
+  while (end > least && failure(text.slice(0, end - 1))?.message === message) end -= 1;
   while (end > begin + 1 && /\w/.test(text[end - 1] ?? '') && /\w/.test(text[end - 2] ?? '')) end -= 1;
   // A missing value and a wrong one are the same error, which then already shows at the colon.
   if (text[end - 1] === ':') end += text.slice(end, endOfLine(low)).search(/\S/) + 1;
