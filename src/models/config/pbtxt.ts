@@ -11,7 +11,7 @@ import { MODEL_CONFIG_TYPE, fieldNames } from './fields.js';
 /** A configuration whose field names and types are right; what its values mean is not checked yet. */
 export type RawConfig = Record<string, unknown>;
 
-const LONGEST_SEARCH = 2000;
+const LONGEST_SEARCH = 200;
 const LINE_SUFFIX = / \(line (\d+)\)$/;
 
 /** The parser's error message without its line, or undefined where `text` parses. */
