@@ -29,7 +29,9 @@ export type DataType = keyof typeof DATA_TYPES;
 
 export const DATA_TYPE_NAMES = Object.keys(DATA_TYPES) as DataType[];
 
-const NAME_BY_NUMBER = new Map<number, DataType>(DATA_TYPE_NAMES.map((name) => [DATA_TYPES[name].number, name]));
+const NAME_BY_NUMBER = new Map<number, DataType>(
+  DATA_TYPE_NAMES.map((name) => [DATA_TYPES[name].number, name]),
+);
 const NAME_BY_CONFIG_NAME = new Map<string, DataType>(
   DATA_TYPE_NAMES.map((name) => [DATA_TYPES[name].configName, name]),
 );

@@ -52,4 +52,5 @@ export interface StartReport {
   readonly costUs: ReadonlyArray<readonly [number, number]>;
 }
 
-export type VersionState = 'LOADING' | 'WARMING' | 'VERIFYING' | 'READY' | 'DRAINING' | 'UNLOADED' | 'REJECTED';
+export type VersionState =
+  'LOADING' | 'WARMING' | 'VERIFYING' | 'READY' | 'DRAINING' | 'UNLOADED' | 'REJECTED';

@@ -5,7 +5,15 @@
 import { availableParallelism } from 'node:os';
 import type { ServePlan, StartReport } from '../core/model.js';
 import { addonPath, fromAddonError, loadAddon, type Addon } from './addon.js';
-import type { Engine, EngineInfo, ModelHandle, OpenOptions, OpenedModel, ReplySink, VersionStats } from './engine.js';
+import type {
+  Engine,
+  EngineInfo,
+  ModelHandle,
+  OpenOptions,
+  OpenedModel,
+  ReplySink,
+  VersionStats,
+} from './engine.js';
 import { findOnnxruntime } from './onnxruntime.js';
 
 export interface EngineOptions {

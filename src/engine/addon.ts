@@ -53,7 +53,11 @@ export function loadAddon(path: string): Addon {
     addon = createRequire(import.meta.url)(path) as Addon;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new SluiceError('INTERNAL', `the native addon at ${path} cannot be opened: ${reason}; run: npm run setup`, { cause });
+    throw new SluiceError(
+      'INTERNAL',
+      `the native addon at ${path} cannot be opened: ${reason}; run: npm run setup`,
+      { cause },
+    );
   }
   checkHandshake(addon);
   return addon;
@@ -66,11 +70,13 @@ export function checkHandshake(addon: Pick<Addon, 'interfaceNumber' | 'dataTypes
   }
   for (const name of DATA_TYPE_NAMES) {
     const number = DATA_TYPES[name].number;
-    if (addon.dataTypes[number] !== name) throw differs(`data type ${number}`, name, String(addon.dataTypes[number]));
+    if (addon.dataTypes[number] !== name)
+      throw differs(`data type ${number}`, name, String(addon.dataTypes[number]));
   }
   for (const name of Object.keys(ERRORS) as ErrorName[]) {
     const number = ERRORS[name].number;
-    if (number < 100 && addon.errors[number] !== name) throw differs(`error ${number}`, name, String(addon.errors[number]));
+    if (number < 100 && addon.errors[number] !== name)
+      throw differs(`error ${number}`, name, String(addon.errors[number]));
   }
 }
 

@@ -6,7 +6,13 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { SluiceError } from '../core/errors.js';
 
-const SYSTEM_DIRECTORIES = ['/usr/local/lib', '/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib'];
+const SYSTEM_DIRECTORIES = [
+  '/usr/local/lib',
+  '/usr/lib/x86_64-linux-gnu',
+  '/usr/lib/aarch64-linux-gnu',
+  '/usr/lib64',
+  '/usr/lib',
+];
 
 /** Path of `libonnxruntime.so*`; a directory that holds it is accepted too. Throws when there is none. */
 export function findOnnxruntime(given?: string): string {
@@ -34,7 +40,9 @@ function libraryOfPackage(): string | undefined {
 
 function libraryIn(directory: string): string | undefined {
   try {
-    const names = readdirSync(directory).filter((name) => /^libonnxruntime\.(so(\.[0-9.]+)?|([0-9.]+\.)?dylib)$/.test(name));
+    const names = readdirSync(directory).filter((name) =>
+      /^libonnxruntime\.(so(\.[0-9.]+)?|([0-9.]+\.)?dylib)$/.test(name),
+    );
     const name = names.sort()[0];
     return name === undefined ? undefined : join(directory, name);
   } catch {

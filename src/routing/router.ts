@@ -1,6 +1,6 @@
 /**
  * Chooses the target of a request: model name and version to one READY version, or the error to answer. Pure; called
- * once per request on the loop, so it does Map look-ups only and builds a string only when it refuses.
+ * once per request on the loop, so it does Map look-ups only and builds a string only when it refuses. Why a version was rejected may name paths and is not for clients.
  */
 import type { ErrorName } from '../core/errors.js';
 import type { ModelEntry, Snapshot, VersionEntry } from '../core/snapshot.js';
@@ -17,7 +17,7 @@ function notReady(entry: VersionEntry): Route {
   if (entry.state === 'REJECTED') {
     return refuse(
       'NOT_READY',
-      `Request for model "${entry.modelName}" version ${entry.version}: it could not be loaded: ${entry.reason}`,
+      `Request for model "${entry.modelName}" version ${entry.version}: it could not be loaded, the server's log tells why`,
     );
   }
   return refuse(
@@ -30,8 +30,7 @@ function noDefault(model: ModelEntry): Route {
   let last: VersionEntry | undefined;
   for (const version of model.versions.values()) last = version;
   if (last !== undefined) return notReady(last);
-  const reason = model.reason === '' ? '' : `: ${model.reason}`;
-  return refuse('NOT_READY', `Request for model "${model.name}": it has no version that is ready${reason}`);
+  return refuse('NOT_READY', `Request for model "${model.name}": it has no version that is ready`);
 }
 
 /** `version` undefined: the model's default version. */

@@ -67,7 +67,7 @@ export function buildRequest({ id, parameters, inputs, outputs }: V2RequestParts
   if (outputs) members.push(`"outputs":[${outputs.map(outputText).join(',')}]`);
   const json = Buffer.from(`{${members.join(',')}}`);
   const hasBlobs = inputs.some(({ form }) => form === 'binary');
-  const headers = hasBlobs ? { [HEADER_LENGTH]: String(json.length) } : {};
+  const headers: Record<string, string> = hasBlobs ? { [HEADER_LENGTH]: String(json.length) } : {};
   return { headers, body: Buffer.concat([json, ...blobs]) };
 }
 
