@@ -6,13 +6,14 @@
 import { STATUS_CODES } from 'node:http';
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { BodySink, Reply, RequestHandler, RequestHead, Responder } from '../core/exchange.js';
-import { errorReply } from '../serving/replies.js';
+import { BINARY_TYPE, errorReply } from '../serving/replies.js';
 import type { Listening, Transport } from './transport.js';
 
 /** What is used of the library; its own types leave out the options of `listen` and differ from package to package. */
 export interface Uws {
   App(): {
     any(pattern: string, handler: (response: HttpResponse, request: HttpRequest) => void): void;
+    post(pattern: string, handler: (response: HttpResponse, request: HttpRequest) => void): void;
     listen(
       host: string,
       port: number,
@@ -31,6 +32,9 @@ type ListenSocket = object;
 /** Bytes of a request's head; the library's own 4 KiB is less than one long token. */
 const MAX_HEAD_BYTES = 16_384;
 
+/** Longer JSON parts of replies are rare, and costly enough for a string of their own. */
+const MAX_KNOWN_HEAD_LENGTH = 1024;
+
 const STATUS_LINES = new Map(
   Object.entries(STATUS_CODES).map(([status, text]) => [Number(status), `${status} ${text}`]),
 );
@@ -48,9 +52,9 @@ class UwsHead implements RequestHead {
   path = '';
   private request: HttpRequest | undefined;
 
-  hold(request: HttpRequest): void {
+  hold(request: HttpRequest, method: string): void {
     this.request = request;
-    this.method = request.getCaseSensitiveMethod();
+    this.method = method;
     this.path = request.getUrl();
   }
 
@@ -95,12 +99,28 @@ class UwsExchange implements Responder {
 let corkedExchange: UwsExchange;
 let corkedReply: Reply;
 
+const BINARY_TYPES: string[] = [];
+
+/**
+ * The value of content-type with the line of inference-header-content-length after it: each call into the library costs
+ * a fiftieth of a small request, and the few lengths that a model's replies have come again and again.
+ */
+function typeAndLength(contentType: string, headLength: number): string {
+  const known = contentType === BINARY_TYPE ? BINARY_TYPES[headLength] : undefined;
+  if (known !== undefined) return known;
+  const text = `${contentType}\r\ninference-header-content-length: ${headLength}`;
+  if (contentType === BINARY_TYPE && headLength < MAX_KNOWN_HEAD_LENGTH) BINARY_TYPES[headLength] = text;
+  return text;
+}
+
 function writeCorked(): void {
   const { response, isHeadRequest } = corkedExchange;
   const { status, contentType, headLength, body, headers, closesConnection } = corkedReply;
   if (status !== 200) response.writeStatus(STATUS_LINES.get(status) ?? String(status));
-  response.writeHeader('content-type', contentType);
-  if (headLength > 0) response.writeHeader('inference-header-content-length', String(headLength));
+  response.writeHeader(
+    'content-type',
+    headLength === 0 ? contentType : typeAndLength(contentType, headLength),
+  );
   if (headers !== undefined) {
     for (const [name, value] of headers) response.writeHeader(name, value);
   }
@@ -128,8 +148,12 @@ export class UwsTransport implements Transport {
   listen(host: string, port: number, handler: RequestHandler): Promise<Listening> {
     const { uws } = this;
     const app = uws.App();
+    // A route of its own saves the hot path one call into the library.
+    app.post('/*', (response, request) => {
+      this.serve(response, request, 'POST', handler);
+    });
     app.any('/*', (response, request) => {
-      this.serve(response, request, handler);
+      this.serve(response, request, request.getCaseSensitiveMethod(), handler);
     });
     return new Promise((resolve, reject) => {
       app.listen(host, port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, (listenSocket) => {
@@ -158,10 +182,10 @@ export class UwsTransport implements Transport {
     });
   }
 
-  private serve(response: HttpResponse, request: HttpRequest, handler: RequestHandler): void {
+  private serve(response: HttpResponse, request: HttpRequest, method: string, handler: RequestHandler): void {
     const head = this.head;
-    head.hold(request);
-    const exchange = new UwsExchange(response, head.method === 'HEAD');
+    head.hold(request, method);
+    const exchange = new UwsExchange(response, method === 'HEAD');
     response.onAborted(() => {
       exchange.abort();
     });
