@@ -263,12 +263,7 @@ t.test('routing: situation and answer', async (t) => {
     ['a', '4', 'VERSION_NOT_FOUND', /"a" has no version 4/],
     ['a', 'toString', 'VERSION_NOT_FOUND', /has no version toString/],
     ['a', '3', 'NOT_READY', /version 3: it could not be loaded, the server's log tells why$/],
-    [
-      'broken',
-      undefined,
-      'NOT_READY',
-      /no version that is ready$/,
-    ],
+    ['broken', undefined, 'NOT_READY', /no version that is ready$/],
   ];
   for (const [name, version, error, message] of table) {
     t.match(route(store.snapshot, name, version), { target: undefined, error, message });
