@@ -30,6 +30,8 @@ struct Outcome {
   std::map<int, uint64_t> by_status;
   uint64_t sent = 0;
   uint64_t replies = 0;
+  // Replies at any time, the warm-up's too: what the server's processor time was spent on.
+  uint64_t answered = 0;
   uint64_t verified = 0;
   uint64_t waited_for_connection = 0;
   uint64_t reply_bytes = 0;
@@ -50,6 +52,7 @@ struct Outcome {
     for (const auto& [status, count] : other.by_status) by_status[status] += count;
     sent += other.sent;
     replies += other.replies;
+    answered += other.answered;
     verified += other.verified;
     waited_for_connection += other.waited_for_connection;
     reply_bytes += other.reply_bytes;

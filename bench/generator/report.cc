@@ -106,7 +106,8 @@ Report MakeReport(const Options& options, const Outcome& outcome, int64_t measur
   json += ",\"offeredPerS\":" + (is_open ? Number(offered) : "null") +
           ",\"achievedPerS\":" + Number(achieved) + ",\"scheduled\":" + Number(outcome.scheduled) +
           ",\"sent\":" + Number(outcome.sent) + ",\"replies\":" + Number(outcome.replies) +
-          ",\"replyBytes\":" + Number(outcome.reply_bytes) + ",\"verified\":" + Number(outcome.verified) +
+          ",\"answered\":" + Number(outcome.answered) + ",\"replyBytes\":" + Number(outcome.reply_bytes) +
+          ",\"verified\":" + Number(outcome.verified) +
           ",\"waitedForConnection\":" + Number(outcome.waited_for_connection);
   json += ",\"byStatus\":{";
   for (const auto& [status, count] : outcome.by_status) {

@@ -34,6 +34,7 @@ bool Sender::ReadReplies(uint32_t index, int64_t now) {
 void Sender::OnReply(uint32_t index, const WireReply& reply, int64_t now) {
   const UnderWay request = connections_[index]->Pop();
   --under_way_;
+  ++outcome_.answered;
   Count(request, reply, now);
   if (!reply.is_last) free_.push_back({index, now});
 }

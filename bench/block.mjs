@@ -1,0 +1,125 @@
+/**
+ * One block: one side of a scenario under load for a few seconds. Answers rate, latency and the server's processor time per
+ * request. The generators are separate processes on their own core.
+ */
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BARE_LOOP, GENERATOR, MODELS, REQUEST_FILES, ROOT } from './paths.mjs';
+import { cpuUs, pinned } from './servers.mjs';
+
+const LIBRARY = join(
+  'node_modules/onnxruntime-node/bin/napi-v6/linux',
+  process.arch === 'arm64' ? 'arm64' : 'x64',
+  'libonnxruntime.so.1',
+);
+const WARM_UP_S = 0.2;
+const LAYOUTS = {
+  P1: { server: '0', generator: '1' },
+  P2: { server: undefined, generator: undefined },
+  P3: { server: '0', generator: '0' },
+};
+/** The generator's: done, but not a valid measurement; the result says why. */
+const EXIT_NOT_VALID = 2;
+
+export function coresOf(layout) {
+  return LAYOUTS[layout];
+}
+
+export function capture(command) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command[0], command.slice(1), { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+    const out = [];
+    const errors = [];
+    child.stdout.on('data', (chunk) => out.push(chunk));
+    child.stderr.on('data', (chunk) => errors.push(chunk));
+    child.on('error', reject);
+    child.on('close', (exitCode) => {
+      if (exitCode === 0 || exitCode === EXIT_NOT_VALID) return resolve(Buffer.concat(out).toString('utf8'));
+      return reject(new Error(`${command.join(' ')}: ${Buffer.concat(errors).toString('utf8').trim()}`));
+    });
+  });
+}
+
+function loadArguments(server, side, scenario, durationS) {
+  const { request } = side;
+  const { connections, mode = 'closed', rate } = scenario.load;
+  const url = side.protocol === 'ws' ? server.url.replace('http:', 'ws:') : server.url;
+  const args = [url, '--mode', mode, '--connections', String(connections), '--duration-s', String(durationS)];
+  args.push('--warmup-s', String(WARM_UP_S), '--body', request.bodyFile, '--path', request.path);
+  if (rate !== undefined) args.push('--rate', String(rate));
+  // Polling for the next send would take the server's own core.
+  if (scenario.layout === 'P3') args.push('--spin-us', '0');
+  for (const [name, value] of Object.entries(request.headers)) args.push('--header', `${name}: ${value}`);
+  return args;
+}
+
+function withinPercent(histogram, percent) {
+  return histogram.percentiles.find((entry) => entry.percent === percent).us;
+}
+
+async function runLoad(server, side, scenario, durationS) {
+  const cores = coresOf(scenario.layout).generator;
+  const cpuBefore = cpuUs(server.pid);
+  const text = await capture(pinned(cores, [GENERATOR, ...loadArguments(server, side, scenario, durationS)]));
+  const result = JSON.parse(text);
+  if (!(result.byStatus['200'] === result.replies && result.replies > 0))
+    throw new Error(`expected only answers with status 200, got ${JSON.stringify(result.byStatus)}`);
+  return {
+    rate: result.achievedPerS,
+    p50Us: withinPercent(result.latency, 50),
+    p99Us: withinPercent(result.latency, 99),
+    maxUs: result.latency.maxUs,
+    serverCpuUs: (cpuUs(server.pid) - cpuBefore) / result.answered,
+    generatorBusy: Math.max(...result.threads.map((thread) => thread.busyFraction)),
+    reasons: result.reasons,
+  };
+}
+
+async function runWrk(server, side, scenario, durationS) {
+  const { request } = side;
+  const script = join(REQUEST_FILES, 'wrk.lua');
+  const headers = Object.entries(request.headers).map(([name, value]) => `wrk.headers["${name}"]="${value}"`);
+  writeFileSync(
+    script,
+    `wrk.method="POST"\nwrk.body=io.open("${request.bodyFile}","rb"):read("*a")\n${headers.join('\n')}\n`,
+  );
+  const cpuBefore = cpuUs(server.pid);
+  const command = ['wrk', '-t1', `-c${scenario.load.connections}`, `-d${Math.ceil(durationS)}s`, '--latency'];
+  const text = await capture(
+    pinned(coresOf(scenario.layout).generator, [...command, '-s', script, server.url + request.path]),
+  );
+  const unitUs = { us: 1, ms: 1000, s: 1e6 };
+  const percentile = (percent) => {
+    const [, value, unit] = new RegExp(`${percent}%\\s+([\\d.]+)(us|ms|s)`).exec(text);
+    return Number(value) * unitUs[unit];
+  };
+  return {
+    rate: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)[1]),
+    p50Us: percentile(50),
+    p99Us: percentile(99),
+    serverCpuUs: (cpuUs(server.pid) - cpuBefore) / Number(/(\d+) requests in/.exec(text)[1]),
+    reasons: [],
+  };
+}
+
+async function runBareLoop(side, scenario, durationS, batches) {
+  const args = [LIBRARY, join(MODELS, side.model, '1', 'model.onnx'), '--duration-s', String(durationS)];
+  if (batches !== undefined) args.push('--batches', batches);
+  const text = await capture(pinned(coresOf(scenario.layout).server, [BARE_LOOP, ...args]));
+  return JSON.parse(text).best;
+}
+
+/** The batch size at which the bare loop is fastest: it has that one in every block. */
+export async function findBestBatch(side, scenario) {
+  return String((await runBareLoop(side, scenario, 0.5)).rows);
+}
+
+export async function runBlock(server, side, scenario, durationS) {
+  if (side.program === 'ort-loop') {
+    const best = await runBareLoop(side, scenario, durationS, side.batches);
+    return { rate: best.rowsPerS, serverCpuUs: best.cpuUsPerRow, reasons: [] };
+  }
+  if (side.generator === 'wrk') return runWrk(server, side, scenario, durationS);
+  return runLoad(server, side, scenario, durationS);
+}

@@ -1,0 +1,44 @@
+/** Builds what the bench needs and is not built: the generator, the bare loop, and the models that are measured. */
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BENCH_BUILD, MODELS, ROOT, UNBATCHED_MODELS } from './paths.mjs';
+
+const MEASURED_MODELS = ['tiny', 'mid', 'identity_fp32'];
+
+function quietly(file, args) {
+  try {
+    execFileSync(file, args, { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  } catch (error) {
+    const output = `${error.stdout ?? ''}${error.stderr ?? ''}`.trim().slice(-2000);
+    throw new Error(`${file} ${args.join(' ')} failed: ${output || error.message}`, { cause: error });
+  }
+}
+
+function buildProgram(folder) {
+  const build = join(BENCH_BUILD, folder);
+  quietly('cmake', ['-S', join('bench', folder), '-B', build]);
+  quietly('cmake', ['--build', build]);
+}
+
+export function buildGenerator() {
+  buildProgram('generator');
+}
+
+export function buildAll() {
+  buildGenerator();
+  buildProgram('baselines');
+  quietly(process.execPath, [
+    'scripts/make-models.mjs',
+    '--only',
+    MEASURED_MODELS.join(','),
+    '--out',
+    MODELS,
+  ]);
+  // The same model where every request is a run of its own: what batching is worth.
+  rmSync(UNBATCHED_MODELS, { recursive: true, force: true });
+  cpSync(join(MODELS, 'mid'), join(UNBATCHED_MODELS, 'mid'), { recursive: true });
+  writeFileSync(join(UNBATCHED_MODELS, 'mid', 'config.pbtxt'), 'max_batch_size: 64\n');
+  if (!existsSync(join(ROOT, 'dist/cli/main.js')))
+    throw new Error('the server is not built: run npm run build first');
+}

@@ -1,0 +1,138 @@
+/**
+ * Runs scenarios: prepares requests and replies, starts the servers of a scenario, lets the sides take turns forwards and
+ * backwards (A B B A) in every round, and compares inside rounds. Knows nothing of what is compared: see scenarios.mjs.
+ */
+import { findBestBatch, coresOf, runBlock } from './block.mjs';
+import { watchMachine } from './machine.mjs';
+import { ask, keepReply, outputOf, prepareRequest } from './requests.mjs';
+import { SCENARIOS } from './scenarios.mjs';
+import { serverCommand, startServer } from './servers.mjs';
+import { compare, keepSteady, summary } from './stats.mjs';
+
+/** A machine that does not hold still gets this many rounds more, at most. */
+const EXTRA_ROUNDS = 2;
+const SHOWN = ['rate', 'p50Us', 'p99Us', 'serverCpuUs', 'generatorBusy'];
+
+export function chooseScenarios(only) {
+  if (only === undefined) return SCENARIOS;
+  const names = only.split(',');
+  const unknown = names.find((name) => !SCENARIOS.some((scenario) => scenario.name === name));
+  if (unknown !== undefined)
+    throw new Error(
+      `no scenario is called ${unknown}; there are ${SCENARIOS.map(({ name }) => name).join(', ')}`,
+    );
+  return SCENARIOS.filter(({ name }) => names.includes(name));
+}
+
+function isSameAnswer(a, b) {
+  return (
+    a.length === b.length &&
+    a.every((value, i) => Math.abs(value - b[i]) <= 1e-4 * Math.max(1, Math.abs(b[i])))
+  );
+}
+
+/** Every server that computes must give the same answer before anything is timed; an echo then gives Sluice's bytes. */
+async function prepareSides(scenario, log) {
+  const stops = [];
+  const servers = new Map();
+  const replies = new Map();
+  const cores = coresOf(scenario.layout).server;
+  const start = async (key, args) => {
+    if (!servers.has(key)) {
+      const server = await startServer(args, { cores });
+      servers.set(key, server);
+      stops.push(server.stop);
+    }
+    return servers.get(key);
+  };
+  const stopAll = () => Promise.all(stops.map((stop) => stop()));
+  const replyOf = async (request) => {
+    if (!replies.has(request.name)) {
+      const sluice = await start('sluice', serverCommand('sluice'));
+      replies.set(request.name, await ask(sluice.url, request));
+    }
+    return replies.get(request.name);
+  };
+  try {
+    const sides = {};
+    for (const [name, side] of Object.entries(scenario.sides)) {
+      if (side.program !== undefined) {
+        const batches = await findBestBatch(side, scenario);
+        log(`${name}: fastest at batches of ${batches} rows`);
+        sides[name] = { ...side, batches };
+        continue;
+      }
+      const request = prepareRequest(side.request);
+      const reply = await replyOf(request);
+      const isEcho = side.server === 'echo';
+      const args = serverCommand(side.server, isEcho ? keepReply(request.name, reply) : undefined);
+      const server = await start(isEcho ? `echo ${request.name}` : side.server, args);
+      if (!isSameAnswer(outputOf(await ask(server.url, request)), outputOf(reply)))
+        throw new Error(`${scenario.name}: ${name} gives another answer than Sluice`);
+      sides[name] = { ...side, request, running: server };
+    }
+    return { sides, stopAll };
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
+}
+
+/** Two blocks a side, forwards then backwards; a side's value in the round is the mean of its two. */
+async function runRound(scenario, sides, blockS) {
+  const names = Object.keys(sides);
+  const blocks = Object.fromEntries(names.map((name) => [name, []]));
+  for (const name of [...names, ...names.reverse()]) {
+    blocks[name].push(await runBlock(sides[name].running, sides[name], scenario, blockS));
+  }
+  const round = {};
+  for (const [name, [first, second]] of Object.entries(blocks)) {
+    round[name] = {
+      reasons: [...first.reasons, ...second.reasons],
+      maxUs: Math.max(first.maxUs, second.maxUs),
+    };
+    for (const key of SHOWN) round[name][key] = (first[key] + second[key]) / 2;
+  }
+  return round;
+}
+
+function summarise(scenario, rounds, wantedRounds) {
+  const { kept, discarded } = keepSteady(rounds, scenario.control);
+  const sides = {};
+  for (const name of Object.keys(scenario.sides)) {
+    const values = (key) => kept.map((round) => round[name][key]);
+    sides[name] = Object.fromEntries(SHOWN.map((key) => [key, summary(values(key))]));
+    sides[name].notValid = [...new Set(kept.flatMap((round) => round[name].reasons))];
+    sides[name].notValidRounds = kept.filter((round) => round[name].reasons.length > 0).length;
+  }
+  return {
+    name: scenario.name,
+    title: scenario.title,
+    layout: scenario.layout,
+    load: scenario.load,
+    keptRounds: kept.length,
+    discardedRounds: discarded,
+    isSteady: kept.length >= wantedRounds,
+    sides,
+    comparisons: scenario.compare.map((entry) => compare(kept, entry)),
+    rounds,
+  };
+}
+
+export async function runScenario(scenario, { rounds: wanted, blockS, log }) {
+  const ofMachine = watchMachine();
+  const { sides, stopAll } = await prepareSides(scenario, log);
+  const rounds = [];
+  try {
+    // Thrown away: caches, clocks and compilers are not warm yet.
+    await runRound(scenario, sides, Math.min(blockS, 1));
+    while (rounds.length < wanted + EXTRA_ROUNDS) {
+      rounds.push(await runRound(scenario, sides, blockS));
+      log(`${scenario.name}: round ${rounds.length} of ${wanted}`);
+      if (rounds.length >= wanted && keepSteady(rounds, scenario.control).kept.length >= wanted) break;
+    }
+  } finally {
+    await stopAll();
+  }
+  return { ...summarise(scenario, rounds, wanted), machine: ofMachine() };
+}

@@ -1,0 +1,32 @@
+/**
+ * The statistics of interleaved rounds. A round holds one value per side; comparisons are made inside a round and only then
+ * summarised, so that a machine that slows down slows both. Percentiles are never averaged over blocks: a block's own is a value.
+ */
+export function median(values) {
+  if (values.length === 0) return NaN;
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+export function summary(values) {
+  return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
+}
+
+/** The rounds whose control rate lies within `most` of the median of all, and how many do not. */
+export function keepSteady(rounds, control, most = 0.15) {
+  const middle = median(rounds.map((round) => round[control].rate));
+  const kept = rounds.filter((round) => Math.abs(round[control].rate / middle - 1) <= most);
+  return { kept, discarded: rounds.length - kept.length };
+}
+
+/** One comparison over the kept rounds: a ratio, or for latencies what the subject adds. */
+export function compare(rounds, { of, subject, base, atLeast, addsAtMost }) {
+  const isRatio = addsAtMost === undefined;
+  const pairs = rounds.map((round) => [round[subject][of], round[base][of]]);
+  const values = pairs.map(([a, b]) => (isRatio ? a / b : a - b));
+  const result = { of, subject, base, kind: isRatio ? 'ratio' : 'added', ...summary(values) };
+  if (atLeast !== undefined) return { ...result, atLeast, isMet: result.median >= atLeast };
+  if (addsAtMost !== undefined) return { ...result, addsAtMost, isMet: result.median <= addsAtMost };
+  return result;
+}
