@@ -11,8 +11,6 @@ namespace {
 
 AddonState* StateOf(const Napi::CallbackInfo& info) { return static_cast<AddonState*>(info.Data()); }
 
-// A Content-Length is only a claim: this much is set aside for it at once, the rest as it comes.
-constexpr size_t kMostSetAsideBytes = size_t{1} << 20;
 // Longer replies get memory of their own instead of passing through the shared one.
 constexpr size_t kLongReplyBytes = 128 * 1024;
 
@@ -184,7 +182,9 @@ Napi::Value BodyOpen(const Napi::CallbackInfo& info) {
   if (!state->is_open()) throw Napi::Error::New(info.Env(), "the engine is not open");
   Request* request = state->port()->Acquire();
   const double expected = info[0].As<Napi::Number>().DoubleValue();
-  if (expected > 0) request->body.Reserve(std::min(static_cast<size_t>(expected), kMostSetAsideBytes));
+  // All of it at once: growing would copy megabytes on the loop. A Content-Length is only a claim, but memory
+  // that is never written is never really taken, and admission has checked the claim against its limits.
+  if (expected > 0) request->body.Reserve(static_cast<size_t>(expected));
   return Number(info, request->ticket);
 }
 
