@@ -55,8 +55,6 @@ class NodeExchange implements Responder {
     if (reply.closesConnection === true) headers['connection'] = 'close';
     this.response.writeHead(reply.status, headers);
     this.response.end(body);
-    // Without a reader the rest of the body would stand in the way of the next request.
-    this.request.resume();
   }
 
   receive(sink: BodySink): void {

@@ -3,8 +3,9 @@
  * suite runs over uWebSockets.js and over node:http; the few differences that are a library's own are written down.
  */
 import t from 'tap';
+import type { Responder } from '../../src/core/exchange.js';
 import { chooseTransport } from '../../src/transport/choose.js';
-import { checkAlive, INFER, isError, setUp } from '../support/contract-rig.js';
+import { checkAlive, eventually, INFER, isError, setUp } from '../support/contract-rig.js';
 import { modelEntry, snapshotOf, versionEntry } from '../support/puppet-snapshot.js';
 import { ask, RawClient, requestBytes } from '../support/raw-http.js';
 
@@ -282,6 +283,45 @@ for (const choice of ['uws', 'node'] as const) {
         }
       }
       t.equal(faults.length, 9);
+    });
+
+    t.test('a reply that comes twice, or after the client has gone, is ignored', async (t) => {
+      const transport = await chooseTransport(choice, { warn: () => undefined, error: () => undefined });
+      const reply = (body: string) => ({ status: 200, contentType: 'text/plain', headLength: 0, body });
+      const gone: Responder[] = [];
+      let aborts = 0;
+      const listening = await transport.listen('127.0.0.1', 0, (head, responder) => {
+        if (head.path === '/late') gone.push(responder);
+        return {
+          chunk: () => {
+            if (head.path === '/late') return;
+            responder.send(reply('first'));
+            responder.send(reply('second'));
+          },
+          aborted: () => {
+            aborts += 1;
+            responder.send(reply('nobody listens'));
+          },
+        };
+      });
+      t.teardown(() => {
+        listening.close();
+      });
+      const twice = await RawClient.open(listening.port);
+      for (let round = 0; round < 2; round += 1) {
+        twice.write(requestBytes('POST', '/twice', 'x'));
+        t.equal((await twice.reply())?.body.toString(), 'first', 'and the connection is in step');
+      }
+      twice.close();
+      const late = await RawClient.open(listening.port);
+      late.write(requestBytes('POST', '/late', 'x'));
+      await eventually(() => gone.length === 1);
+      late.reset();
+      await eventually(() => aborts === 1);
+      t.equal(aborts, 1);
+      t.equal(gone[0]?.isClosed, true);
+      gone[0]?.send(reply('too late'));
+      t.equal((await ask(listening.port, 'POST', '/twice', 'x'))?.body.toString(), 'first', 'alive');
     });
 
     t.test('stopping', async (t) => {
