@@ -63,6 +63,8 @@ export async function startServer(args, { cores, env = {} } = {}) {
       found.metricsUrl ??= /metrics on (http:\S+)/.exec(line)?.[1];
       found.url ??= /^listening on (http:\/\/[^\s/]+)/.exec(line)?.[1];
       if (found.url !== undefined) resolve();
+      const inside = /^inside (.*)$/.exec(line)?.[1];
+      if (inside !== undefined) found.onInside?.(JSON.parse(inside));
     });
     child.on('error', (error) => failed(error.message));
     child.on('exit', (exitCode) => failed(`ended with ${exitCode}`));
@@ -75,7 +77,19 @@ export async function startServer(args, { cores, env = {} } = {}) {
   } finally {
     clearTimeout(timer);
   }
-  return { ...found, pid: child.pid, stop: () => stop(child, ended) };
+  const { url, metricsUrl } = found;
+  return {
+    url,
+    metricsUrl,
+    pid: child.pid,
+    stop: () => stop(child, ended),
+    /** What inside.mjs says; only where the server was started with it. */
+    askInside: () =>
+      new Promise((resolve) => {
+        found.onInside = resolve;
+        child.kill('SIGUSR2');
+      }),
+  };
 }
 
 async function stop(child, ended) {

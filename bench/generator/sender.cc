@@ -56,6 +56,7 @@ void Sender::Run() {
   connected_->fetch_add(1);
   while (shared_start_ns_->load(std::memory_order_acquire) == 0) std::this_thread::yield();
   Begin();
+  while (NowNs() < start_ns_) std::this_thread::yield();
   int64_t now = NowNs();
   while (!IsDone(now)) {
     if (cpu_at_measure_ns_ < 0 && now >= measure_begin_ns_) {
