@@ -64,13 +64,17 @@ async function runLoad(server, side, scenario, durationS) {
   const text = await capture(pinned(cores, [GENERATOR, ...loadArguments(server, side, scenario, durationS)]));
   const result = JSON.parse(text);
   if (!(result.byStatus['200'] === result.replies && result.replies > 0))
-    throw new Error(`expected only answers with status 200, got ${JSON.stringify(result.byStatus)}`);
+    throw new Error(
+      `expected only answers with status 200, got ${JSON.stringify(result.byStatus)}: ${result.reasons.join('; ')}`,
+    );
   return {
     rate: result.achievedPerS,
     p50Us: withinPercent(result.latency, 50),
     p99Us: withinPercent(result.latency, 99),
     maxUs: result.latency.maxUs,
     serverCpuUs: (cpuUs(server.pid) - cpuBefore) / result.answered,
+    generatorCpuUs:
+      (result.threads.reduce((sum, { cpuS, spinS }) => sum + cpuS - spinS, 0) * 1e6) / result.replies,
     generatorBusy: Math.max(...result.threads.map((thread) => thread.busyFraction)),
     reasons: result.reasons,
   };
@@ -86,9 +90,16 @@ async function runWrk(server, side, scenario, durationS) {
   );
   const cpuBefore = cpuUs(server.pid);
   const command = ['wrk', '-t1', `-c${scenario.load.connections}`, `-d${Math.ceil(durationS)}s`, '--latency'];
-  const text = await capture(
-    pinned(coresOf(scenario.layout).generator, [...command, '-s', script, server.url + request.path]),
-  );
+  const wrk = pinned(coresOf(scenario.layout).generator, [
+    ...command,
+    '-s',
+    script,
+    server.url + request.path,
+  ]);
+  // The shell's `times` tells what wrk itself cost: its last line is of the children.
+  const text = await capture(['sh', '-c', '"$@"; times', 'sh', ...wrk]);
+  const requests = Number(/(\d+) requests in/.exec(text)[1]);
+  const [, userMin, userS, systemMin, systemS] = /(\d+)m([\d.]+)s (\d+)m([\d.]+)s\s*$/.exec(text).map(Number);
   const unitUs = { us: 1, ms: 1000, s: 1e6 };
   const percentile = (percent) => {
     const [, value, unit] = new RegExp(`${percent}%\\s+([\\d.]+)(us|ms|s)`).exec(text);
@@ -98,7 +109,8 @@ async function runWrk(server, side, scenario, durationS) {
     rate: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)[1]),
     p50Us: percentile(50),
     p99Us: percentile(99),
-    serverCpuUs: (cpuUs(server.pid) - cpuBefore) / Number(/(\d+) requests in/.exec(text)[1]),
+    serverCpuUs: (cpuUs(server.pid) - cpuBefore) / requests,
+    generatorCpuUs: (((userMin + systemMin) * 60 + userS + systemS) * 1e6) / requests,
     reasons: [],
   };
 }

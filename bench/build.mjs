@@ -4,6 +4,13 @@ import { cpSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BENCH_BUILD, MODELS, ROOT, UNBATCHED_MODELS } from './paths.mjs';
 
+/** Complete, so that nothing is completed: a model without a scheduler would be given dynamic batching. */
+const UNBATCHED_CONFIG = `name: "mid"
+platform: "onnxruntime_onnx"
+max_batch_size: 64
+input [ { name: "INPUT0" data_type: TYPE_FP32 dims: [ 512 ] } ]
+output [ { name: "OUTPUT0" data_type: TYPE_FP32 dims: [ 10 ] } ]
+`;
 const MEASURED_MODELS = ['tiny', 'mid', 'identity_fp32'];
 
 function quietly(file, args) {
@@ -38,7 +45,7 @@ export function buildAll() {
   // The same model where every request is a run of its own: what batching is worth.
   rmSync(UNBATCHED_MODELS, { recursive: true, force: true });
   cpSync(join(MODELS, 'mid'), join(UNBATCHED_MODELS, 'mid'), { recursive: true });
-  writeFileSync(join(UNBATCHED_MODELS, 'mid', 'config.pbtxt'), 'max_batch_size: 64\n');
+  writeFileSync(join(UNBATCHED_MODELS, 'mid', 'config.pbtxt'), UNBATCHED_CONFIG);
   if (!existsSync(join(ROOT, 'dist/cli/main.js')))
     throw new Error('the server is not built: run npm run build first');
 }

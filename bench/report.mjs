@@ -16,13 +16,20 @@ function table(rows) {
   return [line(rows[0]), rule, ...rows.slice(1).map(line)].join('\n');
 }
 
-function targetOf({ atLeast, addsAtMost, isMet }) {
+function targetOf({ atLeast, atMost, addsAtMost, isMet }) {
   if (atLeast !== undefined) return `at least ${atLeast}: ${isMet ? 'met' : 'MISSED'}`;
+  if (atMost !== undefined) return `at most ${atMost}: ${isMet ? 'met' : 'MISSED'}`;
   if (addsAtMost !== undefined) return `at most ${addsAtMost} us: ${isMet ? 'met' : 'MISSED'}`;
   return '';
 }
 
-const UNITS = { rate: '', p50Us: ' p50', p99Us: ' p99', serverCpuUs: ' CPU' };
+const UNITS = {
+  rate: '',
+  p50Us: ' p50',
+  p99Us: ' p99',
+  serverCpuUs: ' server CPU',
+  generatorCpuUs: ' generator CPU',
+};
 
 function comparisonRow(comparison) {
   const sign = comparison.kind === 'ratio' ? '/' : '-';

@@ -11,7 +11,7 @@ import { compare, keepSteady, summary } from './stats.mjs';
 
 /** A machine that does not hold still gets this many rounds more, at most. */
 const EXTRA_ROUNDS = 2;
-const SHOWN = ['rate', 'p50Us', 'p99Us', 'serverCpuUs', 'generatorBusy'];
+const SHOWN = ['rate', 'p50Us', 'p99Us', 'serverCpuUs', 'generatorCpuUs', 'generatorBusy'];
 
 export function chooseScenarios(only) {
   if (only === undefined) return SCENARIOS;

@@ -23,6 +23,7 @@ const serve = (repository) => [
 /** Arguments of Node for a server by name; an echo needs the reply that it gives. */
 export function serverCommand(server, reply) {
   if (server === 'sluice') return serve(MODELS);
+  if (server === 'sluice-one-worker') return [...serve(MODELS), '--workers=1'];
   if (server === 'sluice-unbatched') return serve(UNBATCHED_MODELS);
   if (server === 'fastify') return ['bench/baselines/fastify-ort.mjs', MODELS];
   if (server === 'echo') {

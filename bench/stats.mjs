@@ -21,12 +21,13 @@ export function keepSteady(rounds, control, most = 0.15) {
 }
 
 /** One comparison over the kept rounds: a ratio, or for latencies what the subject adds. */
-export function compare(rounds, { of, subject, base, atLeast, addsAtMost }) {
+export function compare(rounds, { of, subject, base, atLeast, atMost, addsAtMost }) {
   const isRatio = addsAtMost === undefined;
   const pairs = rounds.map((round) => [round[subject][of], round[base][of]]);
   const values = pairs.map(([a, b]) => (isRatio ? a / b : a - b));
   const result = { of, subject, base, kind: isRatio ? 'ratio' : 'added', ...summary(values) };
   if (atLeast !== undefined) return { ...result, atLeast, isMet: result.median >= atLeast };
+  if (atMost !== undefined) return { ...result, atMost, isMet: result.median <= atMost };
   if (addsAtMost !== undefined) return { ...result, addsAtMost, isMet: result.median <= addsAtMost };
   return result;
 }

@@ -162,7 +162,8 @@ std::string HelpText() {
   --connections N --threads N --in-flight K (WebSocket messages under way per socket)
   --warmup-s S --duration-s S --requests N --drain-s S
   --seed N            arrivals and choice of requests
-  --spin-us N         poll instead of sleep this long before a planned send (0 where the server shares the core)
+  --spin-us N         poll instead of sleep this long before a planned send, or after the last reply of a closed loop
+                      (default 100; 0 where the server shares the core)
   --steps             add the histogram's steps to the result
 The result is one JSON object on standard output. Exit: 0 done, 1 could not run, 2 done but not a valid measurement.
 )";

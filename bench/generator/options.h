@@ -40,7 +40,8 @@ struct Options {
   uint64_t max_requests = 0;
   double drain_s = 2;
   uint64_t seed = 1;
-  // How long before a planned send a thread stops sleeping and polls; 0 where the server shares the core.
+  // How long before a planned send (closed loop: after the last reply) a thread polls instead of sleeping; 0
+  // where the server shares the core.
   int64_t spin_us = 100;
   bool with_steps = false;
   std::vector<RequestOption> requests;

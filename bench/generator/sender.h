@@ -69,6 +69,7 @@ class Sender {
   int64_t start_ns_ = 0;
   int64_t measure_begin_ns_ = 0;
   int64_t end_ns_ = 0;
+  int64_t last_event_ns_ = 0;
   int64_t spin_ns_ = 0;
   int64_t cpu_at_measure_ns_ = -1;
   int64_t spin_at_measure_ns_ = 0;
