@@ -103,9 +103,16 @@ export const SCENARIOS = [
     title: 'What JSON costs at 1,000 floats (identity, both ways)',
     layout: 'P1',
     load: { connections: 32 },
-    control: 'sluice head',
-    sides: { 'sluice head': sluice('wideHead'), 'sluice json': sluice('wideJson') },
-    compare: [{ of: 'rate', subject: 'sluice json', base: 'sluice head', atLeast: 0.6 }],
+    control: 'echo json',
+    sides: {
+      'echo json': echo('wideJson'),
+      'sluice head': sluice('wideHead'),
+      'sluice json': sluice('wideJson'),
+    },
+    compare: [
+      { of: 'rate', subject: 'sluice json', base: 'sluice head', atLeast: 0.6 },
+      { of: 'rate', subject: 'sluice json', base: 'echo json' },
+    ],
   },
   {
     name: 'tiny-open',
