@@ -84,9 +84,9 @@ void Engine::OnLoaderThread(std::function<void()> work) {
 }
 
 Status Engine::Open(const SessionOptions& options, uint32_t* handle) {
-  std::unique_ptr<OrtModel> model;
+  std::unique_ptr<Runner> model;
   try {
-    if (Status status = OrtModel::Load(*ort_, options, &model); !status.ok()) return status;
+    if (Status status = LoadRunner(*ort_, options, &model); !status.ok()) return status;
   } catch (const std::exception& error) {
     return Status(Code::kModelInvalid, std::string("the model cannot be loaded: ") + error.what());
   }

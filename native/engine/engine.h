@@ -14,6 +14,7 @@
 
 #include "engine/decode_thread.h"
 #include "engine/model_version.h"
+#include "run/ort_api.h"
 #include "schedule/scheduler.h"
 
 namespace sluice {

@@ -12,7 +12,7 @@
 #include "base/model_spec.h"
 #include "codec/v2_encoder.h"
 #include "run/batch_input.h"
-#include "run/ort_model.h"
+#include "run/load_runner.h"
 #include "schedule/cost_table.h"
 #include "schedule/version_queue.h"
 
@@ -51,7 +51,7 @@ struct VersionCounters {
 
 class ModelVersion {
  public:
-  explicit ModelVersion(std::unique_ptr<OrtModel> model) : model_(std::move(model)) {}
+  explicit ModelVersion(std::unique_ptr<Runner> model) : model_(std::move(model)) {}
 
   const ModelSignature& signature() const { return model_->signature(); }
 
@@ -86,7 +86,7 @@ class ModelVersion {
   VersionCounters counters;
 
  private:
-  std::unique_ptr<OrtModel> model_;
+  std::unique_ptr<Runner> model_;
   ModelSpec spec_;
   CostTable cost_;
   BatchRules rules_;

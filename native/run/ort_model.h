@@ -4,29 +4,20 @@
 #pragma once
 
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "run/ort_api.h"
 #include "run/runner.h"
+#include "run/session_options.h"
 
 namespace sluice {
-
-struct SessionOptions {
-  std::string path;
-  std::string directory;  // external data must lie inside
-  int intra_op_threads = 1;
-  int inter_op_threads = 1;
-  std::vector<std::string>
-      providers;  // "cuda", "tensorrt", in order of preference; the CPU always comes last
-};
 
 class OrtModel : public Runner {
  public:
   static Status Load(const Ort& ort, const SessionOptions& options, std::unique_ptr<OrtModel>* session);
   ~OrtModel() override;
 
-  const ModelSignature& signature() const { return signature_; }
+  const ModelSignature& signature() const override { return signature_; }
 
   std::unique_ptr<RunSlot> NewSlot(const ModelSpec& spec) override;
 

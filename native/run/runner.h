@@ -21,6 +21,18 @@ struct RunTensor {
   int64_t elements = 0;
 };
 
+// What a model file says of its tensors; shapes include the batch dimension, -1 varies.
+struct TensorSignature {
+  std::string name;
+  DataType type = DataType::kInvalid;
+  std::vector<int64_t> shape;
+};
+
+struct ModelSignature {
+  std::vector<TensorSignature> inputs;
+  std::vector<TensorSignature> outputs;
+};
+
 class RunSlot {
  public:
   virtual ~RunSlot() = default;
@@ -35,20 +47,9 @@ class RunSlot {
 class Runner {
  public:
   virtual ~Runner() = default;
+  virtual const ModelSignature& signature() const = 0;
   // `spec` must outlive the slot.
   virtual std::unique_ptr<RunSlot> NewSlot(const ModelSpec& spec) = 0;
-};
-
-// What a model file says of its tensors; shapes include the batch dimension, -1 varies.
-struct TensorSignature {
-  std::string name;
-  DataType type = DataType::kInvalid;
-  std::vector<int64_t> shape;
-};
-
-struct ModelSignature {
-  std::vector<TensorSignature> inputs;
-  std::vector<TensorSignature> outputs;
 };
 
 }  // namespace sluice

@@ -7,7 +7,10 @@ import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { readSettings } from '../../src/config.js';
-import { startServer, type RunningServer } from '../../src/server.js';
+import { createEngine } from '../../src/engine/addon-engine.js';
+import { startServer, type RunningServer, type ServerParts } from '../../src/server.js';
+
+const FAULTY_ADDON = fileURLToPath(new URL('../../build/Release/sluice_faulty.node', import.meta.url));
 
 const MODELS = fileURLToPath(new URL('../../build/models', import.meta.url));
 
@@ -30,11 +33,31 @@ export interface LogLine {
   readonly message: string;
 }
 
+/**
+ * A server whose runs misbehave when a row asks for it: the first element of the first FP32 input names the fault, the
+ * second its argument (see test/native/faulty/faulty_runner.h).
+ */
+export const FAULTS = {
+  throw: -1001,
+  fail: -1002,
+  outOfMemory: -1003,
+  slow: -1004,
+  wrongRows: -1005,
+  nan: -1006,
+  garbledRank: -1007,
+} as const;
+
+export const FAULTY_PARTS: ServerParts = {
+  createEngine: ({ workers, inlineBudgetUs }) =>
+    createEngine({ addonPath: FAULTY_ADDON, workers, inlineBudgetUs }),
+};
+
 /** Starts a server that stops with the test. */
 export async function startTestServer(
   t: Test,
   repository: string,
   flags: Record<string, unknown> = {},
+  parts: ServerParts = {},
 ): Promise<{ server: RunningServer; lines: LogLine[] }> {
   const lines: LogLine[] = [];
   const writer = (level: LogLine['level']) => (fields: object, message: string) => {
@@ -42,7 +65,7 @@ export async function startTestServer(
   };
   const log = { info: writer('info'), warn: writer('warn'), error: writer('error') };
   const settings = readSettings({ repository, port: 0, adminPort: 0, ...flags }, {});
-  const server = await startServer(settings, log);
+  const server = await startServer(settings, log, parts);
   t.teardown(() => server.stop());
   return { server, lines };
 }
