@@ -2,7 +2,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-const SKIPPED_FOLDERS = new Set(['node_modules', 'dist', 'build', '.git', '.cache', '.tap']);
+// In a linked work tree .git is a file.
+const SKIPPED = new Set(['node_modules', 'dist', 'build', '.git', '.cache', '.tap']);
 
 /** Paths relative to `root`, with slashes, sorted. */
 export function listFiles(root, folder = '') {
@@ -14,7 +15,7 @@ export function listFiles(root, folder = '') {
     throw error;
   }
   return entries
-    .filter((entry) => !(entry.isDirectory() && SKIPPED_FOLDERS.has(entry.name)))
+    .filter((entry) => !SKIPPED.has(entry.name))
     .flatMap((entry) => {
       const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
       return entry.isDirectory() ? listFiles(root, path) : [path];
