@@ -7,7 +7,7 @@
 namespace {
 
 // Raised with every change of what follows; TypeScript refuses another number.
-constexpr int kInterfaceNumber = 1;
+constexpr int kInterfaceNumber = 2;
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   auto* state = new sluice::AddonState();

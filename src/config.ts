@@ -50,7 +50,9 @@ const settingsSchema = z.object({
   transport: oneOf(TRANSPORTS).default('auto').describe('auto, uws (uWebSockets.js) or node (node:http)'),
   drainMs: ms.default(25_000).describe('time for accepted requests to end after SIGTERM'),
   hardStopMs: ms.default(30_000).describe('time after SIGTERM when the process ends in any case'),
-  defaultDeadlineMs: ms.default(30_000).describe('longest that a request may take (not enforced yet)'),
+  defaultDeadlineMs: ms
+    .default(30_000)
+    .describe('longest that a request may take; a client may ask for less'),
   inlineBudgetUs: wholeNumber(0, 1_000_000)
     .default(100)
     .describe('a model whose full batch runs within this time may run on the event loop; 0 = none'),

@@ -112,6 +112,7 @@ function engineOf(settings: Settings): Engine {
     onnxruntimePath: settings.onnxruntime,
     workers: settings.workers === 0 ? undefined : settings.workers,
     inlineBudgetUs: settings.inlineBudgetUs,
+    defaultDeadlineMs: settings.defaultDeadlineMs,
   });
 }
 

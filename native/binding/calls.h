@@ -16,8 +16,10 @@ Napi::Value CloseModel(const Napi::CallbackInfo& info);   // (handle) -> promise
 Napi::Value Stats(const Napi::CallbackInfo& info);        // (handle) -> counters
 
 // The path of a request: numbers in, numbers out, no object is made.
-Napi::Value Submit(const Napi::CallbackInfo& info);  // (handle, headLength, ArrayBuffer) -> ticket or -error
-Napi::Value SubmitBody(const Napi::CallbackInfo& info);  // (handle, headLength, bodyId) -> ticket or -error
+// (handle, headLength, ArrayBuffer, timeoutMs, priority) -> ticket or -error
+Napi::Value Submit(const Napi::CallbackInfo& info);
+// (handle, headLength, bodyId, timeoutMs, priority) -> ticket or -error
+Napi::Value SubmitBody(const Napi::CallbackInfo& info);
 Napi::Value LastErrorText(const Napi::CallbackInfo& info);  // () -> string
 Napi::Value Flush(const Napi::CallbackInfo& info);          // () -> rows in the ring, as Drain
 Napi::Value Drain(

@@ -88,6 +88,7 @@ EngineOptions ToEngineOptions(const Napi::Object& object) {
   options.onnxruntime_path = Text(object, "onnxruntimePath");
   options.workers = static_cast<int>(Integer(object, "workers", 1));
   options.inline_budget_ns = Integer(object, "inlineBudgetUs", 100) * 1000;
+  options.longest_ns = Integer(object, "defaultDeadlineMs", 30'000) * 1'000'000;
   return options;
 }
 
@@ -121,6 +122,7 @@ StartOptions ToStartOptions(const Napi::Object& plan) {
   options.max_queue_delay_ns = Integer(plan, "maxQueueDelayUs", 0) * 1000;
   options.preferred_rows = Integers(plan, "preferredBatchRows");
   options.instance_count = static_cast<int>(Integer(plan, "instanceCount", 1));
+  options.longest_ns = Integer(plan, "deadlineMs", 0) * 1'000'000;
   const std::string execution = Text(plan, "execution");
   options.execution = execution == "inline"   ? Execution::kInline
                       : execution == "worker" ? Execution::kWorker

@@ -41,6 +41,17 @@ ModelVersion* StartedVersion(AddonState* state, uint32_t handle) {
   return version != nullptr && version->is_started() ? version : nullptr;
 }
 
+// What the client wants of the wait; the version's own limits are put in when it is accepted.
+void ReadUrgency(const Napi::CallbackInfo& info, const ModelVersion& version, Request* request) {
+  request->submitted_ns = NowNs();
+  const double timeout_ms = info[3].As<Napi::Number>().DoubleValue();
+  const int64_t longest_ns = version.longest_ns();
+  const bool is_shorter = timeout_ms > 0 && timeout_ms * 1e6 < static_cast<double>(longest_ns);
+  request->deadline_ns =
+      request->submitted_ns + (is_shorter ? static_cast<int64_t>(timeout_ms * 1e6) : longest_ns);
+  request->priority = static_cast<uint8_t>(info[4].As<Napi::Number>().Uint32Value());
+}
+
 void WriteRow(uint32_t* row, const Request& request, size_t offset) {
   row[0] = request.ticket;
   row[1] = static_cast<uint32_t>(request.code);
@@ -91,7 +102,7 @@ Napi::Value Submit(const Napi::CallbackInfo& info) {
   const size_t size = body.ByteLength();
 
   Request* request = state->port()->Acquire();
-  request->submitted_ns = NowNs();
+  ReadUrgency(info, *version, request);
   try {
     if (V2Decoder::IsLong(version->spec(), size, head_length)) {
       request->body.Append(bytes, size);
@@ -121,7 +132,7 @@ Napi::Value SubmitBody(const Napi::CallbackInfo& info) {
   ModelVersion* version = StartedVersion(state, handle);
   if (version == nullptr)
     return Refuse(info, state, request, Status(Code::kNotReady, "the model version is not ready"));
-  request->submitted_ns = NowNs();
+  ReadUrgency(info, *version, request);
   request->head_length = static_cast<int64_t>(info[1].As<Napi::Number>().DoubleValue());
   if (V2Decoder::IsLong(version->spec(), request->body.size(), request->head_length)) {
     request->version = version;

@@ -117,6 +117,8 @@ Status V2Decoder::Apply(const ModelSpec& spec, const V2Plan& plan, const uint8_t
   request->rows = plan.rows;
   request->shape_key = plan.shape_key;
   request->id_json = plan.id_json;
+  if (request->priority == 0) request->priority = plan.priority;
+  request->queue_timeout_ns = plan.queue_timeout_ns;
   request->wanted_outputs = plan.wanted_outputs;
   request->binary_outputs = plan.binary_outputs;
   request->is_raw_reply = false;

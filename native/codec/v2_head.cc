@@ -1,10 +1,12 @@
 #include "codec/v2_head.h"
 
+#include <algorithm>
 #include <string>
 
 #include "codec/json_read.h"
 #include "codec/json_text.h"
 #include "codec/tensor_check.h"
+#include "schedule/request.h"
 
 namespace sluice {
 
@@ -14,6 +16,7 @@ using simdjson::error_code;
 using simdjson::ondemand::array;
 
 constexpr size_t kLongestId = 4096;
+constexpr uint64_t kLongestTimeoutUs = 1'000'000'000'000;
 
 }  // namespace
 
@@ -97,6 +100,18 @@ Status V2Head::ParseRequestParameters(Value value) {
     if (key == "binary_data_output") {
       if (const error_code error = member.get_bool().get(wants_binary_by_default_)) {
         return TypeOrSyntax(error, "true or false", "\"binary_data_output\"");
+      }
+      return Status();
+    }
+    if (key == "priority" || key == "timeout") {
+      uint64_t number;
+      if (const error_code error = member.get_uint64().get(number)) {
+        return TypeOrSyntax(error, "an unsigned integer", "parameter " + Quoted(key) + " of the request");
+      }
+      if (key == "priority") {
+        plan_->priority = static_cast<uint8_t>(std::min<uint64_t>(number, kLowestPriority));
+      } else {
+        plan_->queue_timeout_ns = static_cast<int64_t>(std::min(number, kLongestTimeoutUs)) * 1000;
       }
       return Status();
     }

@@ -26,6 +26,8 @@ struct V2Plan {
   uint64_t shape_key = 0;
   std::vector<PlannedInput> inputs;  // in the request's order, which is the order of the blobs
   std::string id_json;
+  uint8_t priority = 0;          // parameter "priority"; 0 = not given
+  int64_t queue_timeout_ns = 0;  // parameter "timeout"; 0 = not given
   uint64_t wanted_outputs = 0;
   uint64_t binary_outputs = 0;
   bool has_json_tensor = false;
@@ -35,6 +37,8 @@ struct V2Plan {
     shape_key = 0;
     inputs.clear();
     id_json.clear();
+    priority = 0;
+    queue_timeout_ns = 0;
     wanted_outputs = 0;
     binary_outputs = 0;
     has_json_tensor = false;

@@ -107,7 +107,7 @@ Status Engine::Start(uint32_t handle, StartOptions options) {
   if (version == nullptr)
     return Status(Code::kInternal, "no open model has handle " + std::to_string(handle));
   try {
-    return version->Start(std::move(options), options_.inline_budget_ns);
+    return version->Start(std::move(options), options_.inline_budget_ns, options_.longest_ns);
   } catch (const std::exception& error) {
     return Status(Code::kModelInvalid, std::string("the model cannot be started: ") + error.what());
   }

@@ -23,6 +23,7 @@ struct EngineOptions {
   std::string onnxruntime_path;
   int workers = 1;
   int64_t inline_budget_ns = 100'000;
+  int64_t longest_ns = 30'000'000'000;  // every request's deadline where nobody asks for an earlier one
 };
 
 class Engine {

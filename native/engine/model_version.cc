@@ -15,10 +15,11 @@ constexpr int kTooManyOverruns = 16;
 
 }  // namespace
 
-Status ModelVersion::Start(StartOptions options, int64_t inline_budget_ns) {
+Status ModelVersion::Start(StartOptions options, int64_t inline_budget_ns, int64_t longest_ns) {
   spec_ = std::move(options.spec);
   may_batch_ = options.may_batch && spec_.has_batch_dim();
   inline_budget_ns_ = inline_budget_ns;
+  longest_ns_ = options.longest_ns > 0 ? options.longest_ns : longest_ns;
 
   const int64_t begin_ns = NowNs();
   auto place = std::make_unique<RunPlace>(model_.get(), spec_);

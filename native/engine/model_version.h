@@ -27,6 +27,7 @@ struct StartOptions {
   bool may_batch = true;
   int instance_count = 1;
   Execution execution = Execution::kAuto;
+  int64_t longest_ns = 0;  // 0: the engine's
 };
 
 // The memory of one run at a time.
@@ -56,7 +57,7 @@ class ModelVersion {
   const ModelSignature& signature() const { return model_->signature(); }
 
   // Loader thread: warms up and decides how the version runs. Once.
-  Status Start(StartOptions options, int64_t inline_budget_ns);
+  Status Start(StartOptions options, int64_t inline_budget_ns, int64_t longest_ns);
   bool is_started() const { return queue_ != nullptr; }
 
   const ModelSpec& spec() const { return spec_; }
@@ -65,6 +66,8 @@ class ModelVersion {
   bool may_batch() const { return may_batch_; }
   VersionQueue* queue() { return queue_.get(); }
   int64_t warm_up_ns() const { return warm_up_ns_; }
+  // From submit to answer.
+  int64_t longest_ns() const { return longest_ns_; }
 
   bool runs_inline() const { return runs_inline_.load(std::memory_order_relaxed); }
   // After an inline run: a version that keeps overrunning the loop's budget goes to the workers for good.
@@ -94,6 +97,7 @@ class ModelVersion {
   bool is_pinned_inline_ = false;
   int64_t inline_budget_ns_ = 0;
   int64_t warm_up_ns_ = 0;
+  int64_t longest_ns_ = 0;
   std::unique_ptr<VersionQueue> queue_;
   std::atomic<bool> runs_inline_{false};
   std::atomic<int> inline_overruns_{0};

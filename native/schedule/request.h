@@ -26,12 +26,21 @@ struct RequestInput {
 
 class CompletionPort;
 
+// Below every level: takes idle capacity only. Equals BACKGROUND_PRIORITY of src/core/model.ts.
+inline constexpr uint8_t kBackgroundPriority = 255;
+// The lowest level that a wire form may ask for.
+inline constexpr uint8_t kLowestPriority = 254;
+
 struct Request {
   // Identity and owner.
   uint32_t ticket = 0;
   CompletionPort* port = nullptr;
   void* version = nullptr;  // the engine's ModelVersion; the scheduler never looks inside
   std::atomic<bool> is_cancelled{false};
+
+  // What the client asked for; 0 = nothing. The body's words count where the caller of submit said nothing.
+  uint8_t priority = 0;
+  int64_t queue_timeout_ns = 0;
 
   // Decoded by the codec.
   int64_t rows = 0;  // 1 for a model without batch dimension
@@ -49,6 +58,7 @@ struct Request {
 
   // Times, monotonic nanoseconds.
   int64_t submitted_ns = 0;
+  int64_t deadline_ns = 0;  // always set: the request is answered by then
 
   // Result.
   Code code = Code::kOk;

@@ -24,6 +24,9 @@ export interface TensorPlan {
   readonly modelDims: readonly number[];
 }
 
+/** A request's priority for work that takes idle capacity only (shadow, bulk). No wire form reaches it. */
+export const BACKGROUND_PRIORITY = 255;
+
 export type Execution = 'auto' | 'inline' | 'worker';
 
 /** Everything the engine needs to serve an opened model; made from the completed ModelConfig. */
@@ -40,6 +43,8 @@ export interface ServePlan {
   /** Runs of this version that may happen at the same time. */
   readonly instanceCount: number;
   readonly execution: Execution;
+  /** Every request is answered within this time; 0: the server's `defaultDeadlineMs`. */
+  readonly deadlineMs: number;
 }
 
 /** What warm-up found out. */

@@ -23,10 +23,13 @@ export interface EngineOptions {
   readonly workers?: number | undefined;
   /** Versions whose full batch runs faster than this run on the event loop. */
   readonly inlineBudgetUs?: number | undefined;
+  /** Every request is answered within this time; a client may ask for less. */
+  readonly defaultDeadlineMs?: number | undefined;
   readonly addonPath?: string | undefined;
 }
 
 const DEFAULT_INLINE_BUDGET_US = 100;
+const DEFAULT_DEADLINE_MS = 30_000;
 /** Fields of a row of the ring: ticket, error number, offset, length, length of the JSON part. */
 const RING_FIELDS = 5;
 
@@ -51,6 +54,7 @@ class AddonEngine implements Engine {
       onnxruntimePath: findOnnxruntime(options.onnxruntimePath),
       workers: options.workers ?? Math.max(1, availableParallelism() - 1),
       inlineBudgetUs: options.inlineBudgetUs ?? DEFAULT_INLINE_BUDGET_US,
+      defaultDeadlineMs: options.defaultDeadlineMs ?? DEFAULT_DEADLINE_MS,
     };
     try {
       const memory = addon.openEngine(settings, this.onWake);
@@ -77,12 +81,26 @@ class AddonEngine implements Engine {
     return this.settled(() => this.addon.closeModel(handle));
   }
 
-  submit(handle: ModelHandle, headLength: number, body: ArrayBuffer, sink: ReplySink): number {
-    return this.accepted(this.addon.submit(handle, headLength, body), sink);
+  submit(
+    handle: ModelHandle,
+    headLength: number,
+    body: ArrayBuffer,
+    timeoutMs: number,
+    priority: number,
+    sink: ReplySink,
+  ): number {
+    return this.accepted(this.addon.submit(handle, headLength, body, timeoutMs, priority), sink);
   }
 
-  submitBody(handle: ModelHandle, headLength: number, bodyId: number, sink: ReplySink): number {
-    return this.accepted(this.addon.submitBody(handle, headLength, bodyId), sink);
+  submitBody(
+    handle: ModelHandle,
+    headLength: number,
+    bodyId: number,
+    timeoutMs: number,
+    priority: number,
+    sink: ReplySink,
+  ): number {
+    return this.accepted(this.addon.submitBody(handle, headLength, bodyId, timeoutMs, priority), sink);
   }
 
   lastErrorText(): string {

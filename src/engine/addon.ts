@@ -10,14 +10,19 @@ import { ERRORS, SluiceError, errorName, type ErrorName } from '../core/errors.j
 import type { ServePlan, StartReport } from '../core/model.js';
 import type { EngineInfo, OpenOptions, OpenedModel, VersionStats } from './engine.js';
 
-const INTERFACE_NUMBER = 1;
+const INTERFACE_NUMBER = 2;
 
 export interface Addon {
   readonly interfaceNumber: number;
   readonly dataTypes: readonly string[];
   readonly errors: readonly string[];
   openEngine(
-    options: { onnxruntimePath: string; workers: number; inlineBudgetUs: number },
+    options: {
+      onnxruntimePath: string;
+      workers: number;
+      inlineBudgetUs: number;
+      defaultDeadlineMs: number;
+    },
     deliver: () => void,
   ): { ring: ArrayBuffer; replies: ArrayBuffer };
   closeEngine(): void;
@@ -26,8 +31,8 @@ export interface Addon {
   startModel(handle: number, plan: ServePlan): Promise<StartReport>;
   closeModel(handle: number): Promise<void>;
   stats(handle: number): VersionStats;
-  submit(handle: number, headLength: number, body: ArrayBuffer): number;
-  submitBody(handle: number, headLength: number, bodyId: number): number;
+  submit(handle: number, headLength: number, body: ArrayBuffer, timeoutMs: number, priority: number): number;
+  submitBody(handle: number, headLength: number, bodyId: number, timeoutMs: number, priority: number): number;
   lastErrorText(): string;
   flush(): number;
   drain(): number;

@@ -65,10 +65,28 @@ export interface Engine {
   start(handle: ModelHandle, plan: ServePlan): Promise<StartReport>;
   /** Waits for accepted requests, then frees the session. */
   close(handle: ModelHandle): Promise<void>;
-  /** `headLength`: value of Inference-Header-Content-Length, or -1 when the header is absent (the body is all JSON). */
-  submit(handle: ModelHandle, headLength: number, body: ArrayBuffer, sink: ReplySink): number;
+  /**
+   * `headLength`: value of Inference-Header-Content-Length, or -1 when the header is absent (the body is all JSON).
+   * `timeoutMs`: the time that the client has left, 0 where it did not say. `priority`: 1 is the highest, 0 leaves it to
+   * the body or the model, BACKGROUND_PRIORITY takes idle capacity only.
+   */
+  submit(
+    handle: ModelHandle,
+    headLength: number,
+    body: ArrayBuffer,
+    timeoutMs: number,
+    priority: number,
+    sink: ReplySink,
+  ): number;
   /** The same for a body that was collected with `bodyOpen`/`bodyAppend`; the body belongs to the engine from here on. */
-  submitBody(handle: ModelHandle, headLength: number, bodyId: number, sink: ReplySink): number;
+  submitBody(
+    handle: ModelHandle,
+    headLength: number,
+    bodyId: number,
+    timeoutMs: number,
+    priority: number,
+    sink: ReplySink,
+  ): number;
   lastErrorText(): string;
   /** The sink still gets its one call (CANCELLED, or the answer if it was already running). */
   cancel(ticket: number): void;

@@ -39,6 +39,8 @@ export class InferExchange implements BodySink, ReplySink {
   private chunks = 0;
   private bodyId = -1;
   private ticket = -1;
+  /** When the first part of a body came that is still incomplete. */
+  private firstPartMs = 0;
   private refusal: RefusalSink | undefined = undefined;
 
   constructor(
@@ -50,6 +52,8 @@ export class InferExchange implements BodySink, ReplySink {
     /** 0 where the client did not say. */
     private readonly contentLength: number,
     private readonly limitBytes: number,
+    /** What the client has left from the head of its request on; 0 where it did not say. */
+    private readonly timeoutMs: number,
   ) {
     this.chargedBytes = contentLength;
   }
@@ -99,8 +103,8 @@ export class InferExchange implements BodySink, ReplySink {
     this.state = WAITING;
     const ticket =
       this.bodyId >= 0
-        ? engine.submitBody(this.handle, this.headLength, this.bodyId, this)
-        : engine.submit(this.handle, this.headLength, chunk, this);
+        ? engine.submitBody(this.handle, this.headLength, this.bodyId, this.timeLeftMs(), 0, this)
+        : engine.submit(this.handle, this.headLength, chunk, this.timeLeftMs(), 0, this);
     if (ticket >= 0) {
       this.ticket = ticket;
       return;
@@ -109,9 +113,18 @@ export class InferExchange implements BodySink, ReplySink {
     this.responder.send(errorReply(errorName(-ticket), engine.lastErrorText()));
   }
 
+  /** A body that came in parts has used up some of the client's time; what is over is left to the engine to tell. */
+  private timeLeftMs(): number {
+    if (this.timeoutMs === 0 || this.firstPartMs === 0) return this.timeoutMs;
+    return Math.max(this.timeoutMs - (performance.now() - this.firstPartMs), 0.001);
+  }
+
   private collect(chunk: ArrayBuffer): void {
     if (chunk.byteLength === 0) return;
-    if (this.bodyId < 0) this.bodyId = this.engine.bodyOpen(this.contentLength);
+    if (this.bodyId < 0) {
+      this.bodyId = this.engine.bodyOpen(this.contentLength);
+      this.firstPartMs = performance.now();
+    }
     this.engine.bodyAppend(this.bodyId, chunk);
   }
 

@@ -76,6 +76,16 @@ export class Infer {
       );
     }
 
+    const timeoutText = head.header('sluice-deadline-ms');
+    const timeoutMs = timeoutText === '' ? 0 : parseDecimal(timeoutText, INT32_MAX);
+    if (timeoutMs < 0 || (timeoutMs === 0 && timeoutText !== '')) {
+      return refuse(
+        responder,
+        'BAD_REQUEST',
+        `Expected a decimal number from 1 to ${INT32_MAX} for Sluice-Deadline-Ms, got ${quote(timeoutText)}`,
+      );
+    }
+
     const limits = admission.limits;
     const limitBytes = headLengthText === '' ? limits.jsonBodyBytes : limits.binaryBodyBytes;
     const contentLengthText = head.header('content-length');
@@ -115,6 +125,7 @@ export class Infer {
       headLength,
       contentLength,
       limitBytes,
+      timeoutMs,
     );
   }
 

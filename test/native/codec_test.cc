@@ -209,6 +209,37 @@ TEST("binary tensors follow the JSON part, to the byte") {
   }
 }
 
+TEST("timeout and priority of the body reach the request, also where the same JSON comes again") {
+  const ModelSpec spec = OneInput(DataType::kInt32, {2});
+  const auto json = [](const std::string& parameters) {
+    return "{\"inputs\":[{\"name\":\"x\",\"shape\":[1,2],\"datatype\":\"INT32\",\"parameters\":{\"binary_"
+           "data_"
+           "size\":8}}],\"parameters\":{" +
+           parameters + "}}";
+  };
+  const std::string blob(8, '\0');
+  const std::string urgent = json("\"priority\":2,\"timeout\":1500");
+  for (int i = 0; i < 2; ++i) {
+    Decoded decoded;
+    decoded.request.queue_timeout_ns = 7;
+    Decode(spec, urgent + blob, static_cast<int64_t>(urgent.size()), &decoded);
+    CHECK_EQ(decoded.status.message(), "");
+    CHECK_EQ(int{decoded.request.priority}, 2);
+    CHECK_EQ(decoded.request.queue_timeout_ns, 1'500'000);
+  }
+  // What the caller of submit says beats the body; no body reaches the background class.
+  Decoded background, lowest;
+  background.request.priority = kBackgroundPriority;
+  Decode(spec, urgent + blob, static_cast<int64_t>(urgent.size()), &background);
+  CHECK_EQ(int{background.request.priority}, int{kBackgroundPriority});
+  const std::string low = json("\"priority\":255");
+  Decode(spec, low + blob, static_cast<int64_t>(low.size()), &lowest);
+  CHECK_EQ(int{lowest.request.priority}, int{kLowestPriority});
+  for (const char* bad : {"\"priority\":-1", "\"priority\":1.5", "\"timeout\":\"1\"", "\"timeout\":-3"}) {
+    CHECK(CodeOf(spec, json(bad) + blob, static_cast<int64_t>(json(bad).size())) == Code::kBadRequest);
+  }
+}
+
 TEST("strings are walked: lengths that lie are refused") {
   const ModelSpec spec = OneInput(DataType::kBytes, {2});
   const std::string json =

@@ -12,6 +12,8 @@ export interface Submission {
   readonly handle: number;
   readonly headLength: number;
   readonly body: Buffer;
+  readonly timeoutMs: number;
+  readonly priority: number;
   readonly sink: ReplySink;
   isCancelled: boolean;
   isAnswered: boolean;
@@ -30,13 +32,27 @@ export class PuppetEngine implements Engine {
   private lastError = '';
   private wakers: Array<{ count: number; wake: () => void }> = [];
 
-  submit(handle: number, headLength: number, body: ArrayBuffer, sink: ReplySink): number {
-    return this.accept(handle, headLength, Buffer.from(body.slice(0)), sink);
+  submit(
+    handle: number,
+    headLength: number,
+    body: ArrayBuffer,
+    timeoutMs: number,
+    priority: number,
+    sink: ReplySink,
+  ): number {
+    return this.accept(handle, headLength, Buffer.from(body.slice(0)), timeoutMs, priority, sink);
   }
 
-  submitBody(handle: number, headLength: number, bodyId: number, sink: ReplySink): number {
+  submitBody(
+    handle: number,
+    headLength: number,
+    bodyId: number,
+    timeoutMs: number,
+    priority: number,
+    sink: ReplySink,
+  ): number {
     const parts = this.takeBody(bodyId);
-    return this.accept(handle, headLength, Buffer.concat(parts), sink);
+    return this.accept(handle, headLength, Buffer.concat(parts), timeoutMs, priority, sink);
   }
 
   lastErrorText(): string {
@@ -128,14 +144,25 @@ export class PuppetEngine implements Engine {
     return parts;
   }
 
-  private accept(handle: number, headLength: number, body: Buffer, sink: ReplySink): number {
+  private accept(
+    handle: number,
+    headLength: number,
+    body: Buffer,
+    timeoutMs: number,
+    priority: number,
+    sink: ReplySink,
+  ): number {
     const refusal = this.refusals.shift();
     if (refusal !== undefined) {
       this.lastError = refusal.message;
       return -ERRORS[refusal.code].number;
     }
     const ticket = this.submissions.length;
-    const submission = { ticket, handle, headLength, body, sink, isCancelled: false, isAnswered: false };
+    const submission = {
+      ...{ ticket, handle, headLength, body, timeoutMs, priority, sink },
+      isCancelled: false,
+      isAnswered: false,
+    };
     this.submissions.push(submission);
     if (this.echoes) setImmediate(() => this.answer(submission));
     const ready = this.wakers.filter((waker) => waker.count <= this.submissions.length);

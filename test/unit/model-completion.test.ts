@@ -200,10 +200,17 @@ t.test("order is the file's where listed, otherwise the model's, and listed outp
 t.test('instance groups add up; delay, preferred sizes and execution reach the plan', (t) => {
   const made = plan(
     `instance_group [ { count: 2 }, { count: 3 } ] parameters { key: "sluice.execution" value { string_value: "inline" } }
+       parameters { key: "sluice.deadline_ms" value { string_value: "250" } }
      dynamic_batching { preferred_batch_size: [ 16, 4 ] max_queue_delay_microseconds: 100 }`,
     BATCHES,
   );
-  t.match(made, { instanceCount: 5, execution: 'inline', preferredBatchRows: [16, 4], maxQueueDelayUs: 100 });
+  t.match(made, {
+    instanceCount: 5,
+    execution: 'inline',
+    deadlineMs: 250,
+    preferredBatchRows: [16, 4],
+    maxQueueDelayUs: 100,
+  });
   t.end();
 });
 

@@ -342,6 +342,32 @@ t.test('Inference-Header-Content-Length is strictly decimal', async (t) => {
   t.equal(parseDecimal('', INT32_MAX), -1);
 });
 
+t.test('Sluice-Deadline-Ms reaches the engine; what is no number of milliseconds is refused', async (t) => {
+  const { engine, begin } = setUp();
+  begin({ 'content-length': '2', 'sluice-deadline-ms': '250' }).sink!.chunk(bytesOf('{}'), true);
+  begin({ 'content-length': '2' }).sink!.chunk(bytesOf('{}'), true);
+  t.match(engine.submissions[0], { timeoutMs: 250, priority: 0 });
+  t.match(engine.submissions[1], { timeoutMs: 0, priority: 0 });
+  for (const text of ['0', '-5', '1.5', '1e3', 'soon', '99999999999']) {
+    const { sink, responder } = begin({ 'content-length': '2', 'sluice-deadline-ms': text });
+    sink!.chunk(bytesOf('{}'), true);
+    t.equal(responder.sent?.status, 400, text);
+    t.match(responder.sent?.body, /Sluice-Deadline-Ms/);
+  }
+  t.equal(engine.submissions.length, 2);
+});
+
+t.test('the time that a body in parts took is no longer left', async (t) => {
+  const { engine, begin } = setUp();
+  const { sink } = begin({ 'content-length': '2', 'sluice-deadline-ms': '1' });
+  sink!.chunk(bytesOf('{'), false);
+  const begunMs = performance.now();
+  while (performance.now() - begunMs < 2) continue;
+  sink!.chunk(bytesOf('}'), true);
+  const { timeoutMs } = engine.submissions[0]!;
+  t.ok(timeoutMs > 0 && timeoutMs < 0.01, `a passed deadline is not "none": ${timeoutMs}`);
+});
+
 t.test('drain refuses new requests and waits for those inside', async (t) => {
   const { engine, admission, begin } = setUp();
   const inside = begin();

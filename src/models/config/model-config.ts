@@ -96,13 +96,18 @@ const modelConfigSchema = z.object({
   parameters: z.map(z.string(), z.object({ string_value: z.string().default('') })).default(new Map()),
 });
 
-const sluiceSchema = z.strictObject({ execution: z.enum(EXECUTIONS).optional() });
+const sluiceSchema = z.strictObject({
+  execution: z.enum(EXECUTIONS).optional(),
+  deadline_ms: z.int().min(1).max(3_600_000).optional(),
+});
+type SluiceConfig = z.output<typeof sluiceSchema>;
 
 export type TensorConfig = z.output<typeof tensorSchema>;
 export type ModelConfig = Omit<z.output<typeof modelConfigSchema>, 'parameters'> & {
   readonly intraOpThreads: number;
   readonly interOpThreads: number;
   readonly execution: (typeof EXECUTIONS)[number];
+  readonly deadlineMs: number;
 };
 
 export interface ReadConfig {
@@ -132,7 +137,7 @@ function parseWith<Schema extends z.ZodType>(
   if (issue === undefined) throw invalid(`${prefix}: not valid`);
   const where = pathText(issue.path);
   if (issue.code === 'unrecognized_keys') {
-    const hint = didYouMean(issue.keys[0] ?? '', ['execution']);
+    const hint = didYouMean(issue.keys[0] ?? '', Object.keys(sluiceSchema.shape));
     throw invalid(`${prefix}: unknown field "${issue.keys[0]}"${hint}`);
   }
   throw invalid(
@@ -155,18 +160,25 @@ function threadCount(
   return Number(text);
 }
 
+/** Parameters are texts; what is written like a number or a switch is meant as one. */
+function parameterValue(text: string): string | number | boolean {
+  if (/^-?\d{1,15}$/.test(text)) return Number(text);
+  return text === 'true' || text === 'false' ? text === 'true' : text;
+}
+
 function readSluice(
   parameters: Map<string, { string_value: string }>,
   sluice: unknown,
   fileName: string,
-): z.output<typeof sluiceSchema> {
+): SluiceConfig {
   const fromObject = parseWith(sluiceSchema, sluice ?? {}, `${fileName} sluice`);
   const prefixed = [...parameters].filter(([key]) => key.startsWith('sluice.'));
-  const asObject = Object.fromEntries(prefixed.map(([key, value]) => [key.slice(7), value.string_value]));
+  const asObject = Object.fromEntries(
+    prefixed.map(([key, value]) => [key.slice(7), parameterValue(value.string_value)]),
+  );
   const fromParameters = parseWith(sluiceSchema, asObject, `${fileName} parameters "sluice."`);
-  if (fromObject.execution !== undefined && fromParameters.execution !== undefined) {
-    throw invalid(`${fileName}: execution is given both in sluice and in parameters`);
-  }
+  const twice = Object.keys(fromObject).find((name) => name in fromParameters);
+  if (twice !== undefined) throw invalid(`${fileName}: ${twice} is given both in sluice and in parameters`);
   return { ...fromParameters, ...fromObject };
 }
 
@@ -187,6 +199,7 @@ export function readModelConfig(raw: RawConfig, sluice: unknown, fileName: strin
       intraOpThreads: threadCount(parameters, 'intra_op_thread_count', fileName),
       interOpThreads: threadCount(parameters, 'inter_op_thread_count', fileName),
       execution: own.execution ?? 'auto',
+      deadlineMs: own.deadline_ms ?? 0,
     },
     warnings: ignoredFields(raw, fileName),
   };

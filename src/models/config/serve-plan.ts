@@ -29,6 +29,7 @@ export function makeServePlan(
     preferredBatchRows: config.dynamic_batching?.preferred_batch_size ?? [],
     instanceCount: config.instance_group.reduce((count, group) => count + group.count, 0),
     execution: config.execution,
+    deadlineMs: config.deadlineMs,
   };
 }
 
