@@ -15,10 +15,11 @@ export const TYPESCRIPT = {
     ['cli'],
   ],
   // Apart from the server: they use nothing of it; only the units named here use them.
-  islands: { client: ['cli'] },
+  islands: { client: ['cli'], wire: ['client', 'serving'] },
   doors: [
     { what: 'uWebSockets.js', pattern: /^uWebSockets\.js(\/|$)/, only: ['transport', 'server'] },
     { what: 'prom-client', pattern: /^(prom-client|@prometheus-io\/client)(\/|$)/, only: ['metrics'] },
+    { what: 'flatbuffers', pattern: /^flatbuffers(\/|$)/, only: ['wire', 'client'] },
     { what: 'the .node file', pattern: /\.node$/, only: ['engine'] },
     { what: 'onnxruntime-node', pattern: /^onnxruntime-node(\/(?!package\.json$)|$)/, only: [] },
   ],

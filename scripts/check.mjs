@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The checks of the tree, one line each: architecture, sizes, text, types of the tests, eslint, prettier, clang-format.
+// The checks of the tree, one line each: architecture, schema, sizes, text, types of the tests, eslint, prettier, clang-format.
 // Usage: node scripts/check.mjs [--fix] [name ...]     --fix lets eslint, prettier and clang-format mend what they can.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -37,6 +37,7 @@ const CHECKS = [
   },
   { name: 'clang-format', command: clangFormat },
   { name: 'architecture', command: () => [node, 'scripts/check-architecture.mjs'] },
+  { name: 'schema', command: () => [node, 'scripts/schema.mjs', '--check'] },
   { name: 'sizes', command: () => [node, 'scripts/check-sizes.mjs'] },
   { name: 'text', command: () => [node, 'scripts/check-text.mjs'] },
 ];

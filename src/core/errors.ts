@@ -35,6 +35,8 @@ export const ERRORS = {
   METHOD_NOT_ALLOWED: row(101, 405, 'client'),
   UNSUPPORTED_ENCODING: row(102, 415, 'client'),
   CONFIG_INVALID: row(103, 400, 'client'),
+  DUPLICATE_ID: row(120, 409, 'client'),
+  TOO_MANY_IN_FLIGHT: row(121, 429, 'client', true),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorName = keyof typeof ERRORS;
