@@ -1,6 +1,6 @@
-/** Builds what the bench needs and is not built: the generator, the bare loop, and the models that are measured. */
+/** Builds what the bench needs and is not built: the product with the generator, the bare loop, and the models that are measured. */
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BENCH_BUILD, MODELS, ROOT, UNBATCHED_MODELS } from './paths.mjs';
 
@@ -28,12 +28,13 @@ function buildProgram(folder) {
   quietly('cmake', ['--build', build]);
 }
 
-export function buildGenerator() {
-  buildProgram('generator');
+/** The addon, the server and the generator. */
+export function buildProduct() {
+  quietly(process.execPath, ['scripts/setup.mjs', '--build-only']);
 }
 
 export function buildAll() {
-  buildGenerator();
+  buildProduct();
   buildProgram('baselines');
   quietly(process.execPath, [
     'scripts/make-models.mjs',
@@ -46,6 +47,4 @@ export function buildAll() {
   rmSync(UNBATCHED_MODELS, { recursive: true, force: true });
   cpSync(join(MODELS, 'mid'), join(UNBATCHED_MODELS, 'mid'), { recursive: true });
   writeFileSync(join(UNBATCHED_MODELS, 'mid', 'config.pbtxt'), UNBATCHED_CONFIG);
-  if (!existsSync(join(ROOT, 'dist/cli/main.js')))
-    throw new Error('the server is not built: run npm run build first');
 }

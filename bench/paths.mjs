@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 export const BENCH_BUILD = join(ROOT, 'build', 'bench');
-export const GENERATOR = join(BENCH_BUILD, 'sluice-load');
+export const GENERATOR = join(ROOT, 'build', 'Release', 'sluice-load');
 export const BARE_LOOP = join(BENCH_BUILD, 'ort-loop');
 export const MODELS = join(BENCH_BUILD, 'models');
 export const UNBATCHED_MODELS = join(BENCH_BUILD, 'models-unbatched');

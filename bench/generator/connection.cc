@@ -61,7 +61,7 @@ void Connection::Close() {
   is_watching_writes_ = false;
   begin_ = end_ = 0;
   unsent_.clear();
-  first_ = count_ = 0;
+  under_way_.clear();
 }
 
 int Connection::ConnectError() const {
@@ -123,10 +123,19 @@ ReadResult Connection::Receive() {
 void Connection::Consume(size_t size) { begin_ += size; }
 
 UnderWay Connection::Pop() {
-  const UnderWay oldest = under_way_[first_];
-  first_ = (first_ + 1) % static_cast<uint32_t>(under_way_.size());
-  --count_;
+  const UnderWay oldest = under_way_.front();
+  under_way_.erase(under_way_.begin());
   return oldest;
+}
+
+bool Connection::Take(uint32_t id, UnderWay* request) {
+  for (auto it = under_way_.begin(); it != under_way_.end(); ++it) {
+    if (it->id != id) continue;
+    *request = *it;
+    under_way_.erase(it);
+    return true;
+  }
+  return false;
 }
 
 }  // namespace sluice::load

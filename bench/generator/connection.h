@@ -24,6 +24,8 @@ struct UnderWay {
   int64_t intended_ns = 0;
   int64_t sent_ns = 0;
   uint32_t request = 0;
+  // What the reply brings back, where messages have ids.
+  uint32_t id = 0;
 };
 
 enum class ConnectionState { kClosed, kConnecting, kGreeting, kReady };
@@ -32,7 +34,7 @@ enum class ReadResult { kMore, kDrained, kEnded };
 
 class Connection {
  public:
-  explicit Connection(uint32_t in_flight) : under_way_(in_flight) {}
+  explicit Connection(uint32_t in_flight) { under_way_.reserve(in_flight); }
   ~Connection() { Close(); }
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -53,9 +55,13 @@ class Connection {
   std::string_view input() const { return {buffer_.data() + begin_, end_ - begin_}; }
   void Consume(size_t size);
 
-  void Push(const UnderWay& request) { under_way_[(first_ + count_++) % under_way_.size()] = request; }
+  void Push(const UnderWay& request) { under_way_.push_back(request); }
+  // The oldest.
   UnderWay Pop();
-  uint32_t under_way() const { return count_; }
+  // The one with that id; false when there is none.
+  bool Take(uint32_t id, UnderWay* request);
+  uint32_t under_way() const { return static_cast<uint32_t>(under_way_.size()); }
+  const std::vector<UnderWay>& requests() const { return under_way_; }
 
   ConnectionState state = ConnectionState::kClosed;
 
@@ -71,8 +77,6 @@ class Connection {
   size_t end_ = 0;
   std::string unsent_;
   std::vector<UnderWay> under_way_;
-  uint32_t first_ = 0;
-  uint32_t count_ = 0;
 };
 
 }  // namespace sluice::load

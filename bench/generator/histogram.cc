@@ -5,12 +5,12 @@
 
 namespace sluice::load {
 
-Histogram::Histogram() : counts_(IndexOf(kLargestNs) + 1) {}
+Histogram::Histogram(int step_bits) : step_bits_(step_bits), counts_(IndexOf(kLargestNs) + 1) {}
 
-uint64_t Histogram::LowerEdgeNs(uint32_t index) {
-  if (index < (2u << kStepBits)) return index;
-  const uint32_t shift = (index >> kStepBits) - 1;
-  return (uint64_t{index} - (uint64_t{shift} << kStepBits)) << shift;
+uint64_t Histogram::LowerEdgeNs(uint32_t index) const {
+  if (index < (2u << step_bits_)) return index;
+  const uint32_t shift = (index >> step_bits_) - 1;
+  return (uint64_t{index} - (uint64_t{shift} << step_bits_)) << shift;
 }
 
 void Histogram::Add(const Histogram& other) {

@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "histogram.h"
+#include "timeline.h"
 
 namespace sluice::load {
 
@@ -18,6 +20,25 @@ struct ThreadCost {
   double BusyFraction() const { return wall_s > 0 ? std::max(0.0, cpu_s - spin_s) / wall_s : 0; }
 };
 
+// The requests of one name.
+struct GroupOutcome {
+  Histogram latency;
+  Histogram refused;
+  std::map<int, uint64_t> by_status;
+  uint64_t sent = 0;
+  uint64_t good = 0;
+  uint64_t mismatched = 0;
+
+  void Add(const GroupOutcome& other) {
+    latency.Add(other.latency);
+    refused.Add(other.refused);
+    for (const auto& [status, count] : other.by_status) by_status[status] += count;
+    sent += other.sent;
+    good += other.good;
+    mismatched += other.mismatched;
+  }
+};
+
 struct Outcome {
   // From the intended send time (open loop) or the send (closed loop) to the reply; replies with status 2xx
   // only.
@@ -27,6 +48,8 @@ struct Outcome {
   Histogram send_lag;
   // Latency of replies with any other status.
   Histogram refused;
+  // From the send to a 429 or 503: how fast a server says no.
+  Histogram turned_away;
   std::map<int, uint64_t> by_status;
   uint64_t sent = 0;
   uint64_t replies = 0;
@@ -41,6 +64,15 @@ struct Outcome {
   uint64_t bad_replies = 0;
   uint64_t unanswered = 0;
   uint64_t scheduled = 0;
+  // Answers with status 2xx within the deadline, where there is one.
+  uint64_t good = 0;
+  // Never sent, because no connection was free before the deadline.
+  uint64_t given_up = 0;
+  Timeline timeline;
+  // Empty where all requests have one name.
+  std::vector<GroupOutcome> groups;
+  // Intended and real send times.
+  std::vector<std::pair<int64_t, int64_t>> sends;
   int64_t last_reply_ns = 0;
   std::vector<ThreadCost> threads;
 
@@ -49,6 +81,7 @@ struct Outcome {
     service.Add(other.service);
     send_lag.Add(other.send_lag);
     refused.Add(other.refused);
+    turned_away.Add(other.turned_away);
     for (const auto& [status, count] : other.by_status) by_status[status] += count;
     sent += other.sent;
     replies += other.replies;
@@ -62,6 +95,12 @@ struct Outcome {
     bad_replies += other.bad_replies;
     unanswered += other.unanswered;
     scheduled += other.scheduled;
+    good += other.good;
+    given_up += other.given_up;
+    timeline.Add(other.timeline);
+    groups.resize(std::max(groups.size(), other.groups.size()));
+    for (size_t i = 0; i < other.groups.size(); ++i) groups[i].Add(other.groups[i]);
+    sends.insert(sends.end(), other.sends.begin(), other.sends.end());
     last_reply_ns = std::max(last_reply_ns, other.last_reply_ns);
     threads.insert(threads.end(), other.threads.begin(), other.threads.end());
   }

@@ -1,48 +1,89 @@
 #include "report.h"
 
-#include <cstdio>
-#include <vector>
+#include "json.h"
+#include "judge.h"
 
 namespace sluice::load {
 
 namespace {
 
 constexpr double kPercents[] = {50, 75, 90, 95, 99, 99.9, 99.99};
-// The generator must leave itself room, or its own pace is what was measured.
-constexpr double kMostBusy = 0.90;
-constexpr double kMostLagShare = 0.10;
-constexpr double kLeastAchieved = 0.99;
-
-std::string Number(double value) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%.6g", value);
-  return text;
-}
-
-std::string Number(uint64_t value) { return std::to_string(value); }
 
 double Us(uint64_t ns) { return static_cast<double>(ns) / 1000; }
 
 std::string HistogramJson(const Histogram& histogram, bool with_steps) {
-  std::string json = "{\"count\":" + Number(histogram.count()) +
-                     ",\"meanUs\":" + Number(histogram.MeanNs() / 1000) +
-                     ",\"minUs\":" + Number(Us(histogram.MinNs())) +
-                     ",\"maxUs\":" + Number(Us(histogram.MaxNs())) + ",\"percentiles\":[";
+  JsonArray percentiles;
   for (const double percent : kPercents) {
-    if (json.back() != '[') json += ',';
-    json += "{\"percent\":" + Number(percent) + ",\"us\":" + Number(Us(histogram.PercentileNs(percent))) +
-            ",\"samplesBeyond\":" + Number(histogram.SamplesBeyond(percent)) + "}";
+    percentiles.Add(JsonObject()
+                        .Add("percent", percent)
+                        .Add("us", Us(histogram.PercentileNs(percent)))
+                        .Add("samplesBeyond", histogram.SamplesBeyond(percent))
+                        .Text());
   }
-  json += "]";
+  JsonObject json;
+  json.Add("count", histogram.count())
+      .Add("meanUs", histogram.MeanNs() / 1000)
+      .Add("minUs", Us(histogram.MinNs()))
+      .Add("maxUs", Us(histogram.MaxNs()))
+      .Add("percentiles", percentiles.Text());
   if (with_steps) {
-    json += ",\"stepsNs\":[";
-    for (const auto& [edge, count] : histogram.Steps()) {
-      if (json.back() != '[') json += ',';
-      json += "[" + Number(edge) + "," + Number(count) + "]";
-    }
-    json += "]";
+    JsonArray steps;
+    for (const auto& [edge, count] : histogram.Steps())
+      steps.Add(JsonArray().Add(JsonNumber(edge)).Add(JsonNumber(count)).Text());
+    json.Add("stepsNs", steps.Text());
   }
-  return json + "}";
+  return json.Text();
+}
+
+std::string StatusJson(const std::map<int, uint64_t>& by_status) {
+  JsonObject json;
+  for (const auto& [status, count] : by_status) json.Add(std::to_string(status), count);
+  return json.Text();
+}
+
+std::string TimelineJson(const Timeline& timeline) {
+  JsonArray slots;
+  for (const TimeSlot& slot : timeline.slots()) {
+    slots.Add(JsonObject()
+                  .Add("scheduled", slot.scheduled)
+                  .Add("answered", slot.latency.count())
+                  .Add("good", slot.good)
+                  .Add("refused", slot.refused)
+                  .Add("p50Us", Us(slot.latency.PercentileNs(50)))
+                  .Add("p99Us", Us(slot.latency.PercentileNs(99)))
+                  .Add("maxUs", Us(slot.latency.MaxNs()))
+                  .Text());
+  }
+  return JsonObject().Add("widthS", timeline.width_s()).Add("slots", slots.Text()).Text();
+}
+
+std::string GroupsJson(const std::vector<std::string>& names, const Outcome& outcome, bool with_steps) {
+  JsonObject json;
+  for (size_t i = 0; i < outcome.groups.size(); ++i) {
+    const GroupOutcome& group = outcome.groups[i];
+    json.Add(names[i], JsonObject()
+                           .Add("sent", group.sent)
+                           .Add("good", group.good)
+                           .Add("mismatched", group.mismatched)
+                           .Add("byStatus", StatusJson(group.by_status))
+                           .Add("latency", HistogramJson(group.latency, with_steps))
+                           .Add("refused", HistogramJson(group.refused, false))
+                           .Text());
+  }
+  return json.Text();
+}
+
+std::string ThreadsJson(const Outcome& outcome) {
+  JsonArray threads;
+  for (const ThreadCost& cost : outcome.threads) {
+    threads.Add(JsonObject()
+                    .Add("wallS", cost.wall_s)
+                    .Add("cpuS", cost.cpu_s)
+                    .Add("spinS", cost.spin_s)
+                    .Add("busyFraction", cost.BusyFraction())
+                    .Text());
+  }
+  return threads.Text();
 }
 
 const char* Name(Arrivals arrivals) {
@@ -61,74 +102,55 @@ const char* Name(Arrivals arrivals) {
   return "";
 }
 
-std::string Quoted(const std::string& text) { return "\"" + text + "\""; }
-
 }  // namespace
 
-Report MakeReport(const Options& options, const Outcome& outcome, int64_t measure_begin_ns) {
+Report MakeReport(const Options& options, const std::vector<std::string>& group_names, const Outcome& outcome,
+                  int64_t measure_begin_ns) {
   const bool is_open = options.arrivals != Arrivals::kClosed;
-  double window_s = options.duration_s;
-  const double until_last_s = static_cast<double>(outcome.last_reply_ns - measure_begin_ns) * 1e-9;
-  if (options.max_requests != 0 && until_last_s > 0) window_s = until_last_s;
-  const double achieved = static_cast<double>(outcome.replies) / std::max(window_s, until_last_s);
-  const double offered = is_open ? static_cast<double>(outcome.scheduled) / window_s : 0;
-  const uint64_t errors = outcome.connect_errors + outcome.broken + outcome.bad_replies + outcome.unanswered;
+  const Rates rates = RatesOf(options, outcome, measure_begin_ns);
+  const std::vector<std::string> reasons = ReasonsAgainst(options, outcome, rates);
+  JsonArray reason_list;
+  for (const std::string& reason : reasons) reason_list.Add(JsonQuoted(reason));
 
-  std::vector<std::string> reasons;
-  std::string threads;
-  for (const ThreadCost& cost : outcome.threads) {
-    if (cost.BusyFraction() > kMostBusy) {
-      reasons.push_back("a generator thread was busy for " + Number(cost.BusyFraction() * 100) +
-                        " % of a core");
-    }
-    if (!threads.empty()) threads += ",";
-    threads += "{\"wallS\":" + Number(cost.wall_s) + ",\"cpuS\":" + Number(cost.cpu_s) +
-               ",\"spinS\":" + Number(cost.spin_s) + ",\"busyFraction\":" + Number(cost.BusyFraction()) + "}";
-  }
-  const double lag_us = Us(outcome.send_lag.PercentileNs(99));
-  const double p99_us = Us(outcome.latency.PercentileNs(99));
-  if (is_open && outcome.latency.count() > 0 && lag_us > kMostLagShare * p99_us) {
-    reasons.push_back("send lag p99 " + Number(lag_us) + " us is over 10 % of latency p99 " + Number(p99_us) +
-                      " us");
-  }
-  if (is_open && achieved < kLeastAchieved * offered) {
-    reasons.push_back("achieved " + Number(achieved) + "/s of the " + Number(offered) + "/s offered");
-  }
-  if (outcome.replies == 0) reasons.push_back("no reply came");
-  if (errors != 0) reasons.push_back(Number(errors) + " requests or connections failed");
-  if (outcome.mismatched != 0) reasons.push_back(Number(outcome.mismatched) + " replies had the wrong body");
-
-  std::string json = "{\"mode\":" + Quoted(Name(options.arrivals)) +
-                     ",\"protocol\":" + Quoted(options.protocol == Protocol::kHttp ? "http" : "ws") +
-                     ",\"connections\":" + Number(uint64_t{options.connections}) +
-                     ",\"inFlight\":" + Number(uint64_t{options.in_flight}) +
-                     ",\"seed\":" + Number(options.seed) + ",\"windowS\":" + Number(window_s);
-  json += ",\"offeredPerS\":" + (is_open ? Number(offered) : "null") +
-          ",\"achievedPerS\":" + Number(achieved) + ",\"scheduled\":" + Number(outcome.scheduled) +
-          ",\"sent\":" + Number(outcome.sent) + ",\"replies\":" + Number(outcome.replies) +
-          ",\"answered\":" + Number(outcome.answered) + ",\"replyBytes\":" + Number(outcome.reply_bytes) +
-          ",\"verified\":" + Number(outcome.verified) +
-          ",\"waitedForConnection\":" + Number(outcome.waited_for_connection);
-  json += ",\"byStatus\":{";
-  for (const auto& [status, count] : outcome.by_status) {
-    if (json.back() != '{') json += ",";
-    json += Quoted(std::to_string(status)) + ":" + Number(count);
-  }
-  json += "},\"errors\":{\"connect\":" + Number(outcome.connect_errors) +
-          ",\"broken\":" + Number(outcome.broken) + ",\"badReplies\":" + Number(outcome.bad_replies) +
-          ",\"unanswered\":" + Number(outcome.unanswered) + ",\"mismatched\":" + Number(outcome.mismatched) +
-          "}";
-  json += ",\"latency\":" + HistogramJson(outcome.latency, options.with_steps) +
-          ",\"service\":" + HistogramJson(outcome.service, options.with_steps) +
-          ",\"sendLag\":" + HistogramJson(outcome.send_lag, false) +
-          ",\"refused\":" + HistogramJson(outcome.refused, options.with_steps);
-  json +=
-      ",\"threads\":[" + threads + "],\"valid\":" + (reasons.empty() ? "true" : "false") + ",\"reasons\":[";
-  for (const std::string& reason : reasons) {
-    if (json.back() != '[') json += ",";
-    json += Quoted(reason);
-  }
-  return {json + "]}", reasons.empty()};
+  JsonObject json;
+  json.Add("mode", JsonQuoted(Name(options.arrivals)))
+      .Add("protocol", JsonQuoted(options.protocol == Protocol::kHttp ? "http" : "ws"))
+      .Add("connections", uint64_t{options.connections})
+      .Add("inFlight", uint64_t{options.in_flight})
+      .Add("seed", options.seed)
+      .Add("windowS", rates.window_s)
+      .Add("offeredPerS", is_open ? JsonNumber(rates.offered_per_s) : "null")
+      .Add("achievedPerS", rates.achieved_per_s)
+      .Add("goodPerS", static_cast<double>(outcome.good) / rates.window_s)
+      .Add("deadlineMs", options.deadline_ms > 0 ? JsonNumber(options.deadline_ms) : "null")
+      .Add("scheduled", outcome.scheduled)
+      .Add("sent", outcome.sent)
+      .Add("replies", outcome.replies)
+      .Add("answered", outcome.answered)
+      .Add("good", outcome.good)
+      .Add("givenUp", outcome.given_up)
+      .Add("replyBytes", outcome.reply_bytes)
+      .Add("verified", outcome.verified)
+      .Add("waitedForConnection", outcome.waited_for_connection)
+      .Add("byStatus", StatusJson(outcome.by_status));
+  json.Add("errors", JsonObject()
+                         .Add("connect", outcome.connect_errors)
+                         .Add("broken", outcome.broken)
+                         .Add("badReplies", outcome.bad_replies)
+                         .Add("unanswered", outcome.unanswered)
+                         .Add("mismatched", outcome.mismatched)
+                         .Text());
+  json.Add("latency", HistogramJson(outcome.latency, options.with_steps))
+      .Add("service", HistogramJson(outcome.service, options.with_steps))
+      .Add("sendLag", HistogramJson(outcome.send_lag, false))
+      .Add("refused", HistogramJson(outcome.refused, options.with_steps))
+      .Add("turnedAway", HistogramJson(outcome.turned_away, options.with_steps));
+  if (!outcome.groups.empty()) json.Add("byName", GroupsJson(group_names, outcome, options.with_steps));
+  if (options.timeline_s > 0) json.Add("timeline", TimelineJson(outcome.timeline));
+  json.Add("threads", ThreadsJson(outcome))
+      .Add("valid", reasons.empty() ? "true" : "false")
+      .Add("reasons", reason_list.Text());
+  return {json.Text(), reasons.empty()};
 }
 
 }  // namespace sluice::load

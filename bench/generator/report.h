@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "options.h"
 #include "outcome.h"
@@ -14,6 +15,7 @@ struct Report {
   bool is_valid = false;
 };
 
-Report MakeReport(const Options& options, const Outcome& outcome, int64_t measure_begin_ns);
+Report MakeReport(const Options& options, const std::vector<std::string>& group_names, const Outcome& outcome,
+                  int64_t measure_begin_ns);
 
 }  // namespace sluice::load

@@ -1,9 +1,11 @@
 #include "request_set.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
 
+#include "frame.h"
 #include "ws_wire.h"
 
 namespace sluice::load {
@@ -30,8 +32,17 @@ RequestSet::RequestSet(const Options& options) {
   for (const RequestOption& request : options.requests) {
     PreparedRequest prepared;
     if (options.protocol == Protocol::kWebSocket) {
-      prepared.bytes =
-          WsClientFrame(ReadFile(request.body_file), static_cast<uint32_t>(Random(options.seed).Next()));
+      const std::string message = ReadFile(request.body_file);
+      // An id is written over the bytes of a message, so its mask must be zeros; the server unmasks as ever.
+      const uint64_t mask = options.has_frames ? 0 : Random(options.seed).Next();
+      prepared.bytes = WsClientFrame(message, static_cast<uint32_t>(mask));
+      if (options.has_frames) {
+        const int64_t id_at = FindRequestId(message);
+        if (id_at < 0)
+          throw std::runtime_error("expected a frame with a request whose id is not 0 in " +
+                                   request.body_file);
+        prepared.id_at = static_cast<int64_t>(prepared.bytes.size() - message.size()) + id_at;
+      }
     } else if (!request.request_file.empty()) {
       prepared.bytes = ReadFile(request.request_file);
     } else {
@@ -39,6 +50,10 @@ RequestSet::RequestSet(const Options& options) {
     }
     prepared.has_expected = !request.expect_file.empty();
     if (prepared.has_expected) prepared.expected_body = ReadFile(request.expect_file);
+    prepared.expected_float_bytes = request.expect_float_bytes;
+    const auto known = std::find(groups_.begin(), groups_.end(), request.name);
+    prepared.group = static_cast<uint32_t>(known - groups_.begin());
+    if (known == groups_.end()) groups_.push_back(request.name);
     requests_.push_back(std::move(prepared));
     upper_.push_back(sum += request.weight);
   }

@@ -12,9 +12,14 @@
 namespace sluice::load {
 
 struct PreparedRequest {
+  // For the socket.
   std::string bytes;
   std::string expected_body;
+  size_t expected_float_bytes = 0;
   bool has_expected = false;
+  uint32_t group = 0;
+  // Where in `bytes` the id of a WebSocket message lies; -1: none.
+  int64_t id_at = -1;
 };
 
 class RequestSet {
@@ -23,11 +28,16 @@ class RequestSet {
 
   const PreparedRequest& operator[](uint32_t index) const { return requests_[index]; }
 
+  uint32_t size() const { return static_cast<uint32_t>(requests_.size()); }
+  // Names in the order in which they first came.
+  const std::vector<std::string>& groups() const { return groups_; }
+
   // By weight.
   uint32_t Choose(Random* random) const;
 
  private:
   std::vector<PreparedRequest> requests_;
+  std::vector<std::string> groups_;
   std::vector<double> upper_;
 };
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <fstream>
+#include <sstream>
 #include <stdexcept>
+#include <string>
 
 #include "random.h"
 
@@ -15,6 +17,8 @@ constexpr double kBurstRate = 3.4;
 constexpr double kCalmRate = 0.2;
 constexpr double kMeanBurstS = 0.05;
 constexpr double kMeanCalmS = 0.15;
+
+constexpr double kNsPerS = 1e9;
 
 template <typename Emit>
 void EachBurstyArrival(double rate_per_s, double until_s, Random* random, Emit emit) {
@@ -35,48 +39,70 @@ void EachBurstyArrival(double rate_per_s, double until_s, Random* random, Emit e
   }
 }
 
-std::vector<int64_t> ReadTrace(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) throw std::runtime_error("cannot read the trace " + path);
-  std::vector<int64_t> all;
-  for (double us = 0; file >> us;) all.push_back(static_cast<int64_t>(us * 1000));
-  if (!file.eof()) throw std::runtime_error("expected one number a line in the trace " + path);
-  std::sort(all.begin(), all.end());
+// Arrivals from 0 to `until_s` at one rate.
+template <typename Emit>
+void EachArrival(Arrivals arrivals, double rate_per_s, double until_s, Random* random, Emit emit) {
+  if (arrivals == Arrivals::kConstant) {
+    for (uint64_t i = 0; static_cast<double>(i) < until_s * rate_per_s; ++i)
+      emit(static_cast<double>(i) / rate_per_s);
+  } else if (arrivals == Arrivals::kPoisson) {
+    for (double at = random->Exponential(1 / rate_per_s); at < until_s;
+         at += random->Exponential(1 / rate_per_s))
+      emit(at);
+  } else {
+    EachBurstyArrival(rate_per_s, until_s, random, emit);
+  }
+}
+
+std::vector<Arrival> ReadTrace(const Options& options) {
+  std::ifstream file(options.trace_file);
+  if (!file) throw std::runtime_error("cannot read the trace " + options.trace_file);
+  std::vector<Arrival> all;
+  std::string line;
+  for (size_t number = 1; std::getline(file, line); ++number) {
+    if (line.empty() || line[0] == '#') continue;
+    std::istringstream words(line);
+    double us = -1;
+    int64_t request = -1;
+    const bool is_right = words >> us && us >= 0 && (words >> std::ws).eof();
+    if (!is_right && !(us >= 0 && words >> request && (words >> std::ws).eof() && request >= 0 &&
+                       request < static_cast<int64_t>(options.requests.size()))) {
+      throw std::runtime_error("line " + std::to_string(number) + " of the trace " + options.trace_file +
+                               ": expected microseconds and, at most, a request from 0 to " +
+                               std::to_string(options.requests.size() - 1) + ", got \"" + line + "\"");
+    }
+    all.push_back({static_cast<int64_t>(us * 1000), static_cast<int32_t>(request)});
+  }
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Arrival& a, const Arrival& b) { return a.at_ns < b.at_ns; });
   return all;
 }
 
 }  // namespace
 
-std::vector<int64_t> MakeSchedule(const Options& options, uint32_t thread) {
-  std::vector<int64_t> mine;
+std::vector<Arrival> MakeSchedule(const Options& options, uint32_t thread) {
+  std::vector<Arrival> mine;
   uint64_t index = 0;
   const double until_s = options.warmup_s + options.duration_s;
-  const auto emit = [&](double at_s) {
+  const auto emit = [&](double at_s, int32_t request) {
     const uint64_t order = index++;
     if (at_s >= until_s || (options.max_requests != 0 && order >= options.max_requests)) return;
-    if (order % options.threads == thread) mine.push_back(static_cast<int64_t>(at_s * 1e9));
+    if (order % options.threads == thread) mine.push_back({static_cast<int64_t>(at_s * kNsPerS), request});
   };
+  if (options.arrivals == Arrivals::kClosed) return mine;
+  if (options.arrivals == Arrivals::kTrace) {
+    for (const Arrival& arrival : ReadTrace(options))
+      emit(static_cast<double>(arrival.at_ns) / kNsPerS, arrival.request);
+    return mine;
+  }
   Random random(options.seed);
-  switch (options.arrivals) {
-    case Arrivals::kClosed:
-      break;
-    case Arrivals::kConstant:
-      for (uint64_t i = 0; static_cast<double>(i) < until_s * options.rate_per_s; ++i) {
-        emit(static_cast<double>(i) / options.rate_per_s);
-      }
-      break;
-    case Arrivals::kPoisson:
-      for (double at = random.Exponential(1 / options.rate_per_s); at < until_s;
-           at += random.Exponential(1 / options.rate_per_s)) {
-        emit(at);
-      }
-      break;
-    case Arrivals::kBursty:
-      EachBurstyArrival(options.rate_per_s, until_s, &random, emit);
-      break;
-    case Arrivals::kTrace:
-      for (const int64_t ns : ReadTrace(options.trace_file)) emit(static_cast<double>(ns) * 1e-9);
-      break;
+  std::vector<Phase> phases = options.phases;
+  if (phases.empty()) phases.push_back({options.rate_per_s, until_s});
+  double begin_s = 0;
+  for (const Phase& phase : phases) {
+    EachArrival(options.arrivals, phase.rate_per_s, phase.seconds, &random,
+                [&](double at_s) { emit(begin_s + at_s, -1); });
+    begin_s += phase.seconds;
   }
   return mine;
 }

@@ -9,7 +9,14 @@
 
 namespace sluice::load {
 
-// Ascending offsets from the start of the run, in nanoseconds, for thread `thread` of `options.threads`.
-std::vector<int64_t> MakeSchedule(const Options& options, uint32_t thread);
+struct Arrival {
+  // From the start of the run.
+  int64_t at_ns = 0;
+  // Which request; -1: by weight.
+  int32_t request = -1;
+};
+
+// Ascending, for thread `thread` of `options.threads`.
+std::vector<Arrival> MakeSchedule(const Options& options, uint32_t thread);
 
 }  // namespace sluice::load

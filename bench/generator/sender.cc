@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <thread>
 
 #include "clock.h"
@@ -22,7 +23,7 @@ constexpr int64_t kLongestPollNs = 2'000;
 
 std::unique_ptr<Wire> MakeWire(const Options& options) {
   if (options.protocol == Protocol::kHttp) return std::make_unique<HttpWire>();
-  return std::make_unique<WsWire>(options.host, options.ws_path);
+  return std::make_unique<WsWire>(options.host, options.ws_path, options.has_frames);
 }
 
 uint32_t Share(uint64_t total, uint32_t thread, uint32_t threads) {
@@ -39,6 +40,7 @@ Sender::Sender(const Options& options, const RequestSet& requests, const Address
       is_open_(options.arrivals != Arrivals::kClosed),
       connected_(connected),
       shared_start_ns_(start_ns),
+      deadline_ns_(static_cast<int64_t>(options.deadline_ms * 1e6)),
       schedule_(MakeSchedule(options, thread)),
       random_(options.seed * 0x9e37'79b9u + thread),
       wire_(MakeWire(options)),
@@ -46,6 +48,12 @@ Sender::Sender(const Options& options, const RequestSet& requests, const Address
   const uint32_t count = Share(options.connections, thread, options.threads);
   for (uint32_t i = 0; i < count; ++i)
     connections_.push_back(std::make_unique<Connection>(options.in_flight));
+  outcome_.timeline = Timeline(options.timeline_s, options.duration_s);
+  if (requests.groups().size() > 1) outcome_.groups.resize(requests.groups().size());
+  if (!options.sends_file.empty()) outcome_.sends.reserve(schedule_.size());
+  if (options.has_frames) {
+    for (uint32_t i = 0; i < requests.size(); ++i) own_frames_.push_back(requests[i].bytes);
+  }
   if (options.max_requests != 0) budget_ = Share(options.max_requests, thread, options.threads);
 }
 
@@ -70,14 +78,27 @@ void Sender::Run() {
     }
     SendDue(now);
     Wait(now);
+    answered_.store(outcome_.answered, std::memory_order_relaxed);
     now = NowNs();
   }
-  outcome_.unanswered += under_way_ + (schedule_.size() - next_);
+  CountUnsent();
   ThreadCost cost;
   cost.wall_s = static_cast<double>(now - measure_begin_ns_) * 1e-9;
   cost.cpu_s = static_cast<double>(ThreadCpuNs() - std::max<int64_t>(cpu_at_measure_ns_, 0)) * 1e-9;
   cost.spin_s = static_cast<double>(spin_ns_ - spin_at_measure_ns_) * 1e-9;
   outcome_.threads.push_back(cost);
+}
+
+// What is left when the time is over. With a deadline, what was still waiting for a connection is given up.
+void Sender::CountUnsent() {
+  outcome_.unanswered += under_way_;
+  for (; next_ < schedule_.size(); ++next_) {
+    if (deadline_ns_ == 0) {
+      ++outcome_.unanswered;
+    } else if (IsMeasured(schedule_[next_].at_ns)) {
+      ++outcome_.given_up;
+    }
+  }
 }
 
 void Sender::ConnectAll() {
@@ -95,9 +116,11 @@ void Sender::Begin() {
   start_ns_ = shared_start_ns_->load(std::memory_order_acquire);
   measure_begin_ns_ = start_ns_ + static_cast<int64_t>(options_.warmup_s * 1e9);
   end_ns_ = measure_begin_ns_ + static_cast<int64_t>(options_.duration_s * 1e9);
-  for (int64_t& at : schedule_) {
-    at += start_ns_;
-    outcome_.scheduled += IsMeasured(at);
+  for (Arrival& arrival : schedule_) {
+    arrival.at_ns += start_ns_;
+    if (!IsMeasured(arrival.at_ns)) continue;
+    ++outcome_.scheduled;
+    if (TimeSlot* slot = outcome_.timeline.At(arrival.at_ns - measure_begin_ns_)) ++slot->scheduled;
   }
   is_running_ = true;
 }
@@ -110,16 +133,21 @@ bool Sender::IsDone(int64_t now) const {
 
 void Sender::SendDue(int64_t now) {
   if (is_open_) {
-    while (!free_.empty() && next_ < schedule_.size() && schedule_[next_] <= now) {
+    while (!free_.empty() && next_ < schedule_.size() && schedule_[next_].at_ns <= now) {
+      const Arrival& arrival = schedule_[next_++];
+      const int64_t intended = arrival.at_ns;
+      if (deadline_ns_ != 0 && now - intended > deadline_ns_) {
+        outcome_.given_up += IsMeasured(intended);
+        continue;
+      }
       const Slot slot = free_.front();
       free_.pop_front();
-      const int64_t intended = schedule_[next_++];
       if (IsMeasured(intended)) {
         // Waiting for a connection is the server's doing; being late with a free one is the generator's.
         if (slot.since_ns > intended) ++outcome_.waited_for_connection;
         outcome_.send_lag.Record(now - std::max(intended, slot.since_ns));
       }
-      SendOne(slot, intended, now);
+      SendOne(slot, arrival, now);
       now = NowNs();
     }
     return;
@@ -127,19 +155,30 @@ void Sender::SendDue(int64_t now) {
   while (!free_.empty() && budget_ > 0 && now < end_ns_) {
     const Slot slot = free_.front();
     free_.pop_front();
-    SendOne(slot, now, now);
+    SendOne(slot, {now, -1}, now);
     now = NowNs();
   }
 }
 
-void Sender::SendOne(const Slot& slot, int64_t intended_ns, int64_t now) {
+void Sender::SendOne(const Slot& slot, const Arrival& arrival, int64_t now) {
   Connection& connection = *connections_[slot.index];
-  const uint32_t request = requests_.Choose(&random_);
-  connection.Push({intended_ns, now, request});
+  const uint32_t request =
+      arrival.request < 0 ? requests_.Choose(&random_) : static_cast<uint32_t>(arrival.request);
+  const uint32_t id = next_id_++;
+  connection.Push({arrival.at_ns, now, request, id});
   ++under_way_;
   --budget_;
-  if (IsMeasured(intended_ns)) ++outcome_.sent;
-  if (!connection.Send(requests_[request].bytes)) Drop(slot.index, &outcome_.broken);
+  if (IsMeasured(arrival.at_ns)) {
+    ++outcome_.sent;
+    if (!outcome_.groups.empty()) ++outcome_.groups[requests_[request].group].sent;
+  }
+  if (!options_.sends_file.empty()) outcome_.sends.emplace_back(arrival.at_ns - start_ns_, now - start_ns_);
+  std::string_view bytes = requests_[request].bytes;
+  if (!own_frames_.empty()) {
+    std::memcpy(own_frames_[request].data() + requests_[request].id_at, &id, sizeof id);
+    bytes = own_frames_[request];
+  }
+  if (!connection.Send(bytes)) Drop(slot.index, &outcome_.broken);
 }
 
 void Sender::Wait(int64_t now) {
@@ -148,7 +187,7 @@ void Sender::Wait(int64_t now) {
   // is measured.
   if (is_running_ && !is_open_ && now - last_event_ns_ < options_.spin_us * 1000) sleep_ns = 0;
   if (is_running_ && is_open_ && next_ < schedule_.size() && !free_.empty()) {
-    sleep_ns = std::min(sleep_ns, schedule_[next_] - now - options_.spin_us * 1000);
+    sleep_ns = std::min(sleep_ns, schedule_[next_].at_ns - now - options_.spin_us * 1000);
   }
   sleep_ns = std::max<int64_t>(sleep_ns, 0);
   epoll_event events[kMaxEvents];

@@ -26,6 +26,8 @@ class Sender {
 
   void Run();
   const Outcome& outcome() const { return outcome_; }
+  // Any thread, while it runs.
+  uint64_t answered() const { return answered_.load(std::memory_order_relaxed); }
 
  private:
   // A connection that may send, and since when.
@@ -38,14 +40,17 @@ class Sender {
   void Begin();
   bool IsDone(int64_t now) const;
   void SendDue(int64_t now);
-  void SendOne(const Slot& slot, int64_t intended_ns, int64_t now);
+  void SendOne(const Slot& slot, const Arrival& arrival, int64_t now);
+  void CountUnsent();
   void Wait(int64_t now);
   void OnEvent(uint32_t index, uint32_t events);
   bool ReadReplies(uint32_t index, int64_t now);
-  void OnReply(uint32_t index, const WireReply& reply, int64_t now);
+  // False for an answer that was not asked for.
+  bool OnReply(uint32_t index, const WireReply& reply, int64_t now);
   void OnReady(uint32_t index, int64_t now);
   void Drop(uint32_t index, uint64_t* counter);
   void Count(const UnderWay& request, const WireReply& reply, int64_t now);
+  bool Verify(const UnderWay& request, const WireReply& reply);
   bool IsMeasured(int64_t intended_ns) const {
     return intended_ns >= measure_begin_ns_ && intended_ns < end_ns_;
   }
@@ -56,7 +61,8 @@ class Sender {
   const bool is_open_;
   std::atomic<uint32_t>* connected_;
   const std::atomic<int64_t>* shared_start_ns_;
-  std::vector<int64_t> schedule_;
+  const int64_t deadline_ns_;
+  std::vector<Arrival> schedule_;
   size_t next_ = 0;
   Random random_;
   std::unique_ptr<Wire> wire_;
@@ -64,6 +70,9 @@ class Sender {
   std::deque<Slot> free_;
   int epoll_ = -1;
   bool is_running_ = false;
+  // Own copies of messages with an id, which is written into them.
+  std::vector<std::string> own_frames_;
+  uint32_t next_id_ = 1;
   uint64_t under_way_ = 0;
   uint64_t budget_ = UINT64_MAX;
   int64_t start_ns_ = 0;
@@ -73,6 +82,7 @@ class Sender {
   int64_t spin_ns_ = 0;
   int64_t cpu_at_measure_ns_ = -1;
   int64_t spin_at_measure_ns_ = 0;
+  std::atomic<uint64_t> answered_{0};
   Outcome outcome_;
 };
 

@@ -1,4 +1,7 @@
 // The sender's half that reads: where a reply ends, what it counts for, what happens to a broken connection.
+#include <algorithm>
+
+#include "expect.h"
 #include "sender.h"
 
 namespace sluice::load {
@@ -19,8 +22,10 @@ bool Sender::ReadReplies(uint32_t index, int64_t now) {
     if (!reply.answer.empty()) connection.Send(reply.answer);
     if (is_greeting) {
       OnReady(index, now);
-    } else if (!reply.is_control) {
-      OnReply(index, reply, now);
+    } else if (!reply.is_control && !OnReply(index, reply, now)) {
+      // An answer that nobody asked for, or a second one.
+      Drop(index, &outcome_.bad_replies);
+      return false;
     }
     if (reply.is_last) {
       Drop(index, nullptr);
@@ -31,12 +36,18 @@ bool Sender::ReadReplies(uint32_t index, int64_t now) {
   return true;
 }
 
-void Sender::OnReply(uint32_t index, const WireReply& reply, int64_t now) {
-  const UnderWay request = connections_[index]->Pop();
+bool Sender::OnReply(uint32_t index, const WireReply& reply, int64_t now) {
+  UnderWay request;
+  if (own_frames_.empty()) {
+    request = connections_[index]->Pop();
+  } else if (!connections_[index]->Take(reply.id, &request)) {
+    return false;
+  }
   --under_way_;
   ++outcome_.answered;
   Count(request, reply, now);
   if (!reply.is_last) free_.push_back({index, now});
+  return true;
 }
 
 void Sender::OnReady(uint32_t index, int64_t now) {
@@ -57,31 +68,44 @@ void Sender::Drop(uint32_t index, uint64_t* counter) {
   if (was_ready && is_running_ && !connection.Open(address_, epoll_, index)) ++outcome_.connect_errors;
 }
 
-void Sender::Count(const UnderWay& request, const WireReply& reply, int64_t now) {
+// Answers are checked in the warm-up too: a wrong one is wrong at any time.
+bool Sender::Verify(const UnderWay& request, const WireReply& reply) {
   const PreparedRequest& sent = requests_[request.request];
-  const bool is_good = reply.status >= 200 && reply.status < 300;
-  if (sent.has_expected && is_good) {
-    // Answers are checked in the warm-up too: a wrong one is wrong at any time.
-    if (reply.body == sent.expected_body) {
-      ++outcome_.verified;
-    } else {
-      ++outcome_.mismatched;
-    }
-  }
+  if (!sent.has_expected) return true;
+  const bool is_right =
+      IsExpected(reply.body, sent.expected_body, sent.expected_float_bytes, options_.tolerance);
+  ++(is_right ? outcome_.verified : outcome_.mismatched);
+  if (!is_right && !outcome_.groups.empty()) ++outcome_.groups[sent.group].mismatched;
+  return is_right;
+}
+
+void Sender::Count(const UnderWay& request, const WireReply& reply, int64_t now) {
+  const bool is_answer = reply.status >= 200 && reply.status < 300;
+  const bool is_right = !is_answer || Verify(request, reply);
   // A ceiling counts what was answered inside the window; an open loop answers for everything it meant to
   // send.
-  const bool is_measured = is_open_ ? IsMeasured(request.intended_ns) : IsMeasured(now);
-  if (!is_measured) return;
+  const int64_t counted_ns = is_open_ ? request.intended_ns : now;
+  if (!IsMeasured(counted_ns)) return;
+  const int64_t latency_ns = now - request.intended_ns;
+  const bool is_good = is_answer && is_right && (deadline_ns_ == 0 || latency_ns <= deadline_ns_);
   ++outcome_.replies;
   ++outcome_.by_status[reply.status];
+  outcome_.good += is_good;
   outcome_.reply_bytes += reply.body.size();
   outcome_.last_reply_ns = std::max(outcome_.last_reply_ns, now);
-  if (!is_good) {
-    outcome_.refused.Record(now - request.intended_ns);
-    return;
+  (is_answer ? outcome_.latency : outcome_.refused).Record(latency_ns);
+  if (is_answer) outcome_.service.Record(now - request.sent_ns);
+  if (reply.status == 429 || reply.status == 503) outcome_.turned_away.Record(now - request.sent_ns);
+  if (TimeSlot* slot = outcome_.timeline.At(counted_ns - measure_begin_ns_)) {
+    slot->good += is_good;
+    slot->refused += !is_answer;
+    if (is_answer) slot->latency.Record(latency_ns);
   }
-  outcome_.latency.Record(now - request.intended_ns);
-  outcome_.service.Record(now - request.sent_ns);
+  if (outcome_.groups.empty()) return;
+  GroupOutcome& group = outcome_.groups[requests_[request.request].group];
+  ++group.by_status[reply.status];
+  group.good += is_good;
+  (is_answer ? group.latency : group.refused).Record(latency_ns);
 }
 
 }  // namespace sluice::load

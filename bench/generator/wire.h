@@ -11,6 +11,8 @@ namespace sluice::load {
 struct WireReply {
   int status = 0;
   std::string_view body;
+  // Of a message with an id.
+  uint32_t id = 0;
   // The peer closes the connection after this reply.
   bool is_last = false;
   // Not an answer to a request (a ping, the reply to the greeting).

@@ -1,5 +1,7 @@
 #include "ws_wire.h"
 
+#include "frame.h"
+
 namespace sluice::load {
 
 namespace {
@@ -39,11 +41,12 @@ std::string WsClientFrame(std::string_view message, uint32_t mask) {
   return ClientFrame(kBinary, message, mask);
 }
 
-WsWire::WsWire(const std::string& host, const std::string& path)
+WsWire::WsWire(const std::string& host, const std::string& path, bool has_frames)
     : greeting_(
           "GET " + path + " HTTP/1.1\r\nHost: " + host +
           "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: c2x1aWNlLWxvYWQtdGVzdA==\r\n"
-          "Sec-WebSocket-Version: 13\r\n\r\n") {}
+          "Sec-WebSocket-Version: 13\r\n\r\n"),
+      has_frames_(has_frames) {}
 
 int64_t WsWire::ReadGreeting(std::string_view input, WireReply* reply) {
   const size_t end = input.find("\r\n\r\n");
@@ -52,6 +55,16 @@ int64_t WsWire::ReadGreeting(std::string_view input, WireReply* reply) {
   reply->status = 101;
   reply->is_control = true;
   return static_cast<int64_t>(end + 4);
+}
+
+// What a frame says of itself; false when it is none.
+bool WsWire::ReadFrame(WireReply* reply) const {
+  FrameReply frame;
+  if (!ReadFrameReply(reply->body, &frame)) return false;
+  reply->is_control = !frame.is_answer;
+  reply->id = frame.id;
+  reply->status = frame.status;
+  return true;
 }
 
 int64_t WsWire::Read(std::string_view input, WireReply* reply) {
@@ -87,6 +100,7 @@ int64_t WsWire::Read(std::string_view input, WireReply* reply) {
     reply->is_control = !is_end;
     reply->body = fragments_;
   }
+  if (has_frames_ && !reply->is_control && !ReadFrame(reply)) return -1;
   return static_cast<int64_t>(at + size);
 }
 

@@ -1,5 +1,5 @@
 // The client's side of WebSocket (RFC 6455): masked binary messages out, whole messages in, in the order they
-// were sent.
+// were sent, or as frames with ids.
 #pragma once
 
 #include "wire.h"
@@ -12,14 +12,18 @@ std::string WsClientFrame(std::string_view message, uint32_t mask);
 
 class WsWire : public Wire {
  public:
-  WsWire(const std::string& host, const std::string& path);
+  // With frames, a message tells which request it answers, and how.
+  WsWire(const std::string& host, const std::string& path, bool has_frames);
 
   std::string_view Greeting() const override { return greeting_; }
   int64_t ReadGreeting(std::string_view input, WireReply* reply) override;
   int64_t Read(std::string_view input, WireReply* reply) override;
 
  private:
+  bool ReadFrame(WireReply* reply) const;
+
   std::string greeting_;
+  const bool has_frames_;
   // Parts of a message that came in several frames.
   std::string fragments_;
   std::string pong_;

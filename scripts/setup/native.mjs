@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { SetupError } from './step.mjs';
 import { dropStamp, hashOf, isFresh, readStamp, ROOT, writeStamp } from './stamp.mjs';
 
-const INPUTS = ['CMakeLists.txt', 'cmake', 'native', 'schemas', 'test/native', 'bench/native'];
-const OUTPUTS = ['build/Release/sluice.node'];
+const INPUTS = ['CMakeLists.txt', 'cmake', 'native', 'schemas', 'test/native', 'bench/generator'];
+const OUTPUTS = ['build/Release/sluice.node', 'build/Release/sluice-load'];
 
 // The heaviest sources take about this much memory in the compiler.
 const BYTES_PER_COMPILER = 1.2e9;

@@ -1,0 +1,227 @@
+/**
+ * The load generator against small servers whose behaviour is known: what it sends, when, and what it says of the answers.
+ */
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { Builder } from 'flatbuffers';
+import t, { type Test } from 'tap';
+import { WebSocketServer } from 'ws';
+
+const GENERATOR = join(import.meta.dirname, '../../build/Release/sluice-load');
+
+interface Outcome {
+  readonly exitCode: number;
+  readonly errors: string;
+  // The result is read as a client reads it: as JSON of no known type.
+  readonly result: ReturnType<typeof JSON.parse>;
+}
+
+function load(args: readonly string[]): Promise<Outcome> {
+  return new Promise((resolve) => {
+    execFile(GENERATOR, args, (error, out, errors) => {
+      const exitCode = typeof error?.code === 'number' ? error.code : 0;
+      resolve({ exitCode, errors, result: out === '' ? undefined : JSON.parse(out) });
+    });
+  });
+}
+
+type Answer = (request: IncomingMessage, body: Buffer, response: ServerResponse) => void;
+
+async function startHttp(test: Test, answer: Answer): Promise<string> {
+  const server = createServer((request, response) => {
+    const parts: Buffer[] = [];
+    request.on('data', (part: Buffer) => parts.push(part));
+    request.on('end', () => answer(request, Buffer.concat(parts), response));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  test.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function fileIn(folder: string, name: string, content: string | Uint8Array): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+const echo: Answer = (_request, body, response) => response.end(body);
+
+t.test('a trace is sent at its times, each line with its request', async (test) => {
+  const folder = test.testdir();
+  const seen: string[] = [];
+  const url = await startHttp(test, (request, body, response) => {
+    seen.push(`${request.url} ${body.toString()}`);
+    response.end(body);
+  });
+  const trace = fileIn(folder, 'trace', '# us request\n1000 1\n60000 0\n30000 1\n90000 1\n');
+  const sends = join(folder, 'sends');
+  const requests = ['--body', fileIn(folder, 'a', 'first'), '--path', '/a', '--name', 'a'];
+  requests.push('--body', fileIn(folder, 'b', 'second'), '--path', '/b', '--name', 'b');
+  const { result, exitCode } = await load([
+    ...[url, '--mode', 'trace', '--trace', trace, '--warmup-s', '0', '--duration-s', '0.2', '--sends', sends],
+    ...requests,
+  ]);
+  test.not(exitCode, 1);
+  test.same(seen, ['/b second', '/b second', '/a first', '/b second']);
+  test.equal(result.byName.a.sent, 1);
+  test.equal(result.byName.b.byStatus['200'], 3);
+  const times = readFileSync(sends, 'utf8').trim().split('\n');
+  const intendedNs = times.map((line) => Number(line.split(' ')[0]));
+  test.same(intendedNs, [1e6, 30e6, 60e6, 90e6]);
+  test.ok(
+    times.every((line) => Number(line.split(' ')[1]) >= Number(line.split(' ')[0])),
+    'none before its time',
+  );
+});
+
+t.test('a trace that cannot be read is told with its line', async (test) => {
+  const folder = test.testdir();
+  const body = fileIn(folder, 'a', 'first');
+  for (const line of ['soon', '1 2', '-1', '1 0 0']) {
+    const trace = fileIn(folder, 'trace', `5\n${line}\n`);
+    const { exitCode, errors } = await load([
+      ...['http://127.0.0.1:1', '--mode', 'trace', '--trace', trace, '--body', body],
+    ]);
+    test.equal(exitCode, 1);
+    test.match(errors, `line 2 of the trace ${trace}: expected microseconds`, line);
+  }
+});
+
+t.test('phases have their own rates, and the timeline shows them', async (test) => {
+  const folder = test.testdir();
+  const url = await startHttp(test, echo);
+  const { result } = await load([
+    ...[url, '--mode', 'constant', '--phase', '100:0.2', '--phase', '500:0.2', '--timeline-s', '0.2'],
+    ...['--warmup-s', '0', '--connections', '8', '--body', fileIn(folder, 'a', 'x')],
+  ]);
+  test.same(
+    result.timeline.slots.map((slot: { scheduled: number }) => slot.scheduled),
+    [20, 100],
+  );
+  test.same(
+    result.timeline.slots.map((slot: { good: number }) => slot.good),
+    [20, 100],
+  );
+});
+
+t.test(
+  'answers are compared when asked: bytes, numbers within a tolerance, floats at the end',
+  async (test) => {
+    const folder = test.testdir();
+    const floats = Buffer.from(Float32Array.of(1, 2.00001).buffer);
+    const answer = Buffer.concat([Buffer.from('{"x":[0.3000001,2]}'), floats]);
+    const url = await startHttp(test, (_request, _body, response) => response.end(answer));
+    const near = Buffer.concat([Buffer.from('{"x":[0.3,2]}'), Buffer.from(Float32Array.of(1, 2).buffer)]);
+    const run = async (expected: Uint8Array, floatBytes = 0, tolerance = 0): Promise<Outcome['result']> => {
+      const request = ['--body', fileIn(folder, 'a', 'x'), '--expect', fileIn(folder, 'expected', expected)];
+      request.push('--expect-float-bytes', String(floatBytes), '--tolerance', String(tolerance));
+      return (await load([url, ...request, '--requests', '5', '--warmup-s', '0'])).result;
+    };
+    const exact = await run(answer);
+    test.same([exact.verified, exact.errors.mismatched, exact.valid], [5, 0, true]);
+    const strict = await run(near, 8);
+    test.same([strict.verified, strict.errors.mismatched, strict.valid, strict.good], [0, 5, false, 0]);
+    const tolerant = await run(near, 8, 1e-4);
+    test.same([tolerant.verified, tolerant.errors.mismatched], [5, 0]);
+  },
+);
+
+t.test(
+  'under a deadline late answers are not good, refusals are counted, the rest is given up',
+  async (test) => {
+    const folder = test.testdir();
+    let count = 0;
+    const url = await startHttp(test, (request, body, response) => {
+      test.equal(request.headers['sluice-deadline-ms'], '50');
+      count += 1;
+      if (count === 1) return void setTimeout(() => response.end(body), 150);
+      response.statusCode = count % 2 === 0 ? 503 : 200;
+      response.end(body);
+    });
+    const { result } = await load([
+      ...[url, '--mode', 'constant', '--rate', '100', '--duration-s', '0.4', '--warmup-s', '0'],
+      ...['--deadline-ms', '50', '--body', fileIn(folder, 'a', 'x'), '--header', 'Sluice-Deadline-Ms: 50'],
+    ]);
+    const { byStatus, givenUp, good, turnedAway, scheduled } = result;
+    test.equal(scheduled, 40);
+    test.equal(givenUp + byStatus['200'] + byStatus['503'], 40, 'every request has an end');
+    // The first holds the only connection for 150 ms: what was meant for the first 100 of them is too late then.
+    test.ok(givenUp >= 8 && givenUp <= 11, `given up: ${givenUp}`);
+    test.equal(turnedAway.count, byStatus['503']);
+    test.ok(good > 5 && good < byStatus['200'], 'the slow answer is not good');
+  },
+);
+
+/** A Frame with one table in field `slot`, which has the id and, for an error, a code. */
+function frame(slot: number, id: number, code = 0): Uint8Array {
+  const builder = new Builder(64);
+  builder.startObject(2);
+  builder.addFieldInt32(0, id, 0);
+  if (code !== 0) builder.addFieldInt16(1, code, 0);
+  const table = builder.endObject();
+  builder.startObject(6);
+  builder.addFieldOffset(slot, table, 0);
+  builder.finish(builder.endObject(), 'SLU1');
+  return builder.asUint8Array();
+}
+
+t.test('frames are told apart by id, whatever their order', async (test) => {
+  const folder = test.testdir();
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+  await once(server, 'listening');
+  test.teardown(() => {
+    for (const client of server.clients) client.terminate();
+    server.close();
+  });
+  const request = Buffer.from(frame(0, 0x01020304));
+  const idAt = request.indexOf(Buffer.from([4, 3, 2, 1]));
+  const seen = new Set<number>();
+  server.on('connection', (socket) => {
+    socket.send(frame(4, 0));
+    let waiting: number[] = [];
+    socket.on('message', (message: Buffer) => {
+      const id = message.readUInt32LE(idAt);
+      test.notOk(seen.has(id), 'an id is used once');
+      seen.add(id);
+      waiting.push(id);
+      if (waiting.length < 4) return;
+      // The last first; one of four is refused (queue full).
+      const [first, ...others] = waiting.reverse();
+      waiting = [];
+      socket.send(frame(3, first ?? 0, 9));
+      for (const other of others) socket.send(frame(2, other));
+    });
+  });
+  const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/v2/ws`;
+  const { result } = await load([
+    ...[url, '--frames', '--in-flight', '4', '--requests', '40', '--warmup-s', '0'],
+    ...['--body', fileIn(folder, 'frame', request)],
+  ]);
+  test.same(result.byStatus, { 200: 30, 503: 10 });
+  test.same(result.errors, { connect: 0, broken: 0, badReplies: 0, unanswered: 0, mismatched: 0 });
+});
+
+t.test('an answer with an id that is not under way is a bad reply', async (test) => {
+  const folder = test.testdir();
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+  await once(server, 'listening');
+  test.teardown(() => {
+    for (const client of server.clients) client.terminate();
+    server.close();
+  });
+  server.on('connection', (socket) => socket.on('message', () => socket.send(frame(2, 77_777))));
+  const { result, exitCode } = await load([
+    ...[`ws://127.0.0.1:${(server.address() as AddressInfo).port}/`, '--frames', '--requests', '1'],
+    ...['--warmup-s', '0', '--drain-s', '0.1', '--body', fileIn(folder, 'frame', frame(0, 5))],
+  ]);
+  test.equal(exitCode, 2);
+  test.equal(result.errors.badReplies, 1);
+});
