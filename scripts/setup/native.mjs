@@ -25,13 +25,17 @@ export function isNativeFresh() {
   return isFresh('native', inputHash(), OUTPUTS);
 }
 
+/** Arguments for cmake-js that say where the headers are. */
+export function cmakeDefinitions(paths) {
+  return Object.entries(VARIABLE_OF).map(([key, variable]) => `--CD${variable}=${paths[key]}`);
+}
+
 export async function buildNative({ progress, paths }) {
   if (!existsSync(join(ROOT, 'CMakeLists.txt')))
     throw new SetupError('CMakeLists.txt is missing from the tree');
   const hash = inputHash();
   dropStamp('native');
-  const definitions = Object.entries(VARIABLE_OF).map(([key, variable]) => `--CD${variable}=${paths[key]}`);
-  const common = ['--out', 'build', '--config', 'Release', '--log-level', 'warn', ...definitions];
+  const common = ['--out', 'build', '--config', 'Release', '--log-level', 'warn', ...cmakeDefinitions(paths)];
   const configured = hashOf({ texts: [...common, process.env.CXX ?? ''] });
   await progress.step('native build', async (run) => {
     const cmakeJs = (command, more, failure) =>

@@ -10,8 +10,9 @@ import { readSettings } from '../../src/config.js';
 import { createEngine } from '../../src/engine/addon-engine.js';
 import { startServer, type RunningServer, type ServerParts } from '../../src/server.js';
 
-const FAULTY_ADDON = fileURLToPath(new URL('../../build/Release/sluice_faulty.node', import.meta.url));
-
+/** scripts/sanitize.mjs names the folder of addons that were built with a sanitizer. */
+const ADDONS =
+  process.env['SLUICE_TEST_ADDONS'] ?? fileURLToPath(new URL('../../build/Release', import.meta.url));
 const MODELS = fileURLToPath(new URL('../../build/models', import.meta.url));
 
 /** A repository inside the test's own folder with links to generated models. */
@@ -47,17 +48,21 @@ export const FAULTS = {
   garbledRank: -1007,
 } as const;
 
-export const FAULTY_PARTS: ServerParts = {
-  createEngine: ({ workers, inlineBudgetUs }) =>
-    createEngine({ addonPath: FAULTY_ADDON, workers, inlineBudgetUs }),
-};
+function partsOver(addon: string): ServerParts {
+  return {
+    createEngine: ({ workers, inlineBudgetUs }) =>
+      createEngine({ addonPath: join(ADDONS, addon), workers, inlineBudgetUs }),
+  };
+}
+
+export const FAULTY_PARTS = partsOver('sluice_faulty.node');
 
 /** Starts a server that stops with the test. */
 export async function startTestServer(
   t: Test,
   repository: string,
   flags: Record<string, unknown> = {},
-  parts: ServerParts = {},
+  parts: ServerParts = partsOver('sluice.node'),
 ): Promise<{ server: RunningServer; lines: LogLine[] }> {
   const lines: LogLine[] = [];
   const writer = (level: LogLine['level']) => (fields: object, message: string) => {

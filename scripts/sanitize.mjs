@@ -1,0 +1,127 @@
+#!/usr/bin/env node
+// The native code under a sanitizer: its own tests, then the addon below the tests that start whole servers.
+// Usage: node scripts/sanitize.mjs address|thread [--native-only] [test file ...]     (default: everything in test/e2e)
+// Ends with `N passed, N failed`; a report of the sanitizer is a failure, and is printed.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { runMain, setUp } from './setup/all.mjs';
+import { bringHeaders } from './setup/headers.mjs';
+import { cmakeDefinitions } from './setup/native.mjs';
+import { filesBelow, ROOT } from './setup/stamp.mjs';
+import { Progress, SetupError } from './setup/step.mjs';
+
+// Node never frees everything at its end, so leaks are looked for in the native tests only. It, and ONNX Runtime, are not
+// built for the thread sanitizer.
+const KINDS = {
+  address: {
+    flags: 'address,undefined',
+    library: 'libasan.so',
+    variables: ['ASAN_OPTIONS', 'UBSAN_OPTIONS'],
+    native: 'detect_leaks=1',
+    servers: 'detect_leaks=0',
+  },
+  thread: {
+    flags: 'thread',
+    library: 'libtsan.so',
+    variables: ['TSAN_OPTIONS'],
+    native: 'second_deadlock_stack=1',
+    servers: `suppressions=${join(ROOT, 'scripts/test/tsan.supp')}`,
+  },
+};
+
+const { values, positionals } = parseArgs({
+  options: { 'native-only': { type: 'boolean' } },
+  allowPositionals: true,
+});
+const [kind, ...files] = positionals;
+if (!Object.hasOwn(KINDS, kind ?? '')) {
+  process.stderr.write(`sanitize: expected ${Object.keys(KINDS).join(' or ')}, got ${kind ?? 'nothing'}\n`);
+  process.exit(2);
+}
+const { flags, library, variables, native, servers } = KINDS[kind];
+const out = join('build', kind);
+const reports = join(ROOT, out, 'reports');
+
+function optionsFor(options) {
+  const path = join(reports, 'report');
+  return Object.fromEntries(
+    variables.map((name) => [name, `${options}:log_path=${path}:exitcode=66:print_stacktrace=1`]),
+  );
+}
+
+async function build() {
+  const progress = new Progress();
+  const definitions = cmakeDefinitions(await bringHeaders({ progress }));
+  await progress.step(`build with -fsanitize=${flags}`, (run) =>
+    run(
+      join(ROOT, 'node_modules/.bin/cmake-js'),
+      [
+        ...['compile', '--out', out, '--config', 'Release', '--log-level', 'warn', ...definitions],
+        ...[`--CDSLUICE_SANITIZE=${flags}`, '--parallel', String(availableParallelism())],
+      ],
+      { cwd: ROOT, failure: 'the build with a sanitizer failed' },
+    ),
+  );
+}
+
+/** Runs a program to its end; its last line with counts, or one failure. */
+function counted(file, args, env) {
+  const { status, stdout, signal } = spawnSync(file, args, {
+    cwd: ROOT,
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    maxBuffer: 1 << 28,
+  });
+  const text = stdout ?? '';
+  const found = [...text.matchAll(/(\d+) passed, (\d+) failed/g)].at(-1);
+  const failed = Number(found?.[2] ?? 1);
+  if (status !== 0) process.stdout.write(text);
+  return { passed: Number(found?.[1] ?? 0), failed: failed > 0 || status === 0 ? failed : 1, signal };
+}
+
+function runNative() {
+  const program = join(ROOT, out, 'Release', 'sluice_native_tests');
+  return counted(program, [], optionsFor(native));
+}
+
+/** The sanitizer's runtime must be the first library of the process; address randomisation confuses the thread one. */
+function runServers(testFiles) {
+  const preload = execFileSync('g++', [`-print-file-name=${library}`], { encoding: 'utf8' }).trim();
+  const env = {
+    ...optionsFor(servers),
+    LD_PRELOAD: preload,
+    SLUICE_TEST_ADDONS: join(ROOT, out, 'Release'),
+  };
+  const test = [process.execPath, 'scripts/test.mjs', '--no-setup', ...testFiles];
+  return counted('setarch', ['-R', ...test], env);
+}
+
+function printReports() {
+  const found = readdirSync(reports);
+  for (const name of found) process.stdout.write(`${readFileSync(join(reports, name), 'utf8')}\n`);
+  return found.length;
+}
+
+await runMain(async () => {
+  await setUp();
+  rmSync(reports, { recursive: true, force: true });
+  mkdirSync(reports, { recursive: true });
+  await build();
+});
+if (process.exitCode !== undefined && process.exitCode !== 0) throw new SetupError('the set-up failed');
+
+const chosen =
+  files.length > 0 ? files : filesBelow(join(ROOT, 'test/e2e')).map((path) => path.slice(ROOT.length + 1));
+const parts = [
+  runNative(),
+  ...(values['native-only'] ? [] : [runServers(chosen.filter((path) => path.endsWith('.test.ts')))]),
+];
+const reported = printReports();
+const passed = parts.reduce((sum, part) => sum + part.passed, 0);
+const failed = parts.reduce((sum, part) => sum + part.failed, 0) + reported;
+process.stdout.write(`sanitize ${kind}: ${reported} reports\n${passed} passed, ${failed} failed\n`);
+process.exitCode = failed === 0 ? 0 : 1;
