@@ -4,9 +4,13 @@
 // with --metrics, the server's own counts must agree with it.
 // Usage: node bench/check-rows.mjs http://host:port [--rows 1000000] [--connections 64] [--seed 1] [--metrics URL]
 //   [--models build/models]   the repository that the server serves, as made by scripts/make-models.mjs
+//   [--abandoned 0.1]         share of requests whose connection is broken off, at a random moment of the request
+//   [--deadlines 0.1]         share with a deadline of 1 to 20 ms, which may be answered 503 or 504 instead
+//   [--faults 0.1]            share of add_sub's that ask for a fault (the server must be bench/faulty-server.mjs)
 // Exit code 1 unless everything was right.
-import net from 'node:net';
 import { parseArgs } from 'node:util';
+import { openConnection } from './row-connection.mjs';
+import { markFault } from './row-faults.mjs';
 import { modelsWithTruth, seededRandom } from './row-truth.mjs';
 
 const { values, positionals } = parseArgs({
@@ -17,6 +21,9 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     metrics: { type: 'string' },
     models: { type: 'string', default: 'build/models' },
+    abandoned: { type: 'string', default: '0' },
+    deadlines: { type: 'string', default: '0' },
+    faults: { type: 'string', default: '0' },
   },
 });
 const SHOWN_WRONG = 5;
@@ -25,7 +32,15 @@ const wantedRows = Number(values.rows);
 const chance = seededRandom(Number(values.seed));
 const { random, below } = chance;
 const models = await modelsWithTruth(values.models, chance);
-const ledger = { requests: 0, sentRows: 0, rightRows: 0, right: 0, wrong: 0, lost: 0, double: 0 };
+const shares = {
+  abandoned: Number(values.abandoned),
+  deadlines: Number(values.deadlines),
+  faults: Number(values.faults),
+};
+const ledger = {
+  ...{ requests: 0, sentRows: 0, rightRows: 0, right: 0, wrong: 0, lost: 0, double: 0 },
+  ...{ abandoned: 0, abandonedRows: 0, late: 0, lateRows: 0, failed: 0, failedRows: 0 },
+};
 
 /** A V2 request in JSON, in binary, or with both forms mixed; the answer comes back in the form asked for. */
 function encode(id, { inputs, outputs }) {
@@ -81,67 +96,59 @@ function isRight(id, { outputs }, status, body, headLength) {
   );
 }
 
-/** Takes replies out of what a socket receives. */
-function replyReader(onReply) {
-  let received = Buffer.alloc(0);
-  return (chunk) => {
-    received = received.length > 0 ? Buffer.concat([received, chunk]) : chunk;
-    for (;;) {
-      const end = received.indexOf('\r\n\r\n');
-      if (end < 0) return;
-      const head = received.toString('latin1', 0, end);
-      const total = end + 4 + Number(/\r\ncontent-length: (\d+)/i.exec(head)?.[1] ?? 0);
-      if (received.length < total) return;
-      const body = received.subarray(end + 4, total);
-      received = received.subarray(total);
-      const headLength = Number(/inference-header-content-length: (\d+)/i.exec(head)?.[1] ?? 0);
-      onReply(Number(head.slice(9, 12)), body, headLength);
-    }
-  };
+/** A request of a random model, size and wire form, and what may come back. */
+function makeRequest(id) {
+  const { model, make } = models[below(models.length)];
+  const rows = 1 + below(random() < 0.5 ? 4 : 24);
+  const request = make(rows);
+  const fault = model === 'add_sub' && random() < shares.faults ? markFault(request, chance) : undefined;
+  const timeoutMs = random() < shares.deadlines ? 1 + below(20) : undefined;
+  const { body, headLength } = encode(id, request);
+  const form = headLength >= 0 ? `Inference-Header-Content-Length: ${headLength}\r\n` : '';
+  const time = timeoutMs === undefined ? '' : `Sluice-Deadline-Ms: ${timeoutMs}\r\n`;
+  const head = `POST /v2/models/${model}/infer HTTP/1.1\r\nHost: check\r\n${form}${time}Content-Length: ${body.length}\r\n\r\n`;
+  return { id, model, rows, request, fault, timeoutMs, head: Buffer.from(head), body };
 }
 
-/** One connection with one request under way at a time. */
-function connect(number) {
-  return new Promise((resolve) => {
-    const socket = net.connect(Number(url.port), url.hostname);
-    socket.setNoDelay(true);
-    let pending;
-    let sent = 0;
-    const next = () => {
-      if (ledger.sentRows >= wantedRows) return socket.end();
-      const { model, make } = models[below(models.length)];
-      const rows = 1 + below(random() < 0.5 ? 4 : 24);
-      const id = `${number}-${(sent += 1)}`;
-      const request = make(rows);
-      const { body, headLength } = encode(id, request);
-      pending = { id, model, rows, request };
-      ledger.sentRows += rows;
+/** Sends until enough rows are on their way; a connection that was abandoned on purpose is followed by another. */
+async function work(number) {
+  let sent = 0;
+  while (ledger.sentRows < wantedRows) {
+    const connection = await openConnection(url);
+    while (ledger.sentRows < wantedRows && connection.isOpen) {
+      const made = makeRequest(`${number}-${(sent += 1)}`);
       ledger.requests += 1;
-      const form = headLength >= 0 ? `Inference-Header-Content-Length: ${headLength}\r\n` : '';
-      const head = `POST /v2/models/${model}/infer HTTP/1.1\r\nHost: check\r\n${form}Content-Length: ${body.length}\r\n\r\n`;
-      return socket.write(Buffer.concat([Buffer.from(head), body]));
-    };
-    const settle = (status, body, headLength) => {
-      if (pending === undefined) return (ledger.double += 1);
-      const { id, model, rows, request } = pending;
-      pending = undefined;
-      if (isRight(id, request, status, body, headLength)) {
-        ledger.right += 1;
-        ledger.rightRows += rows;
-      } else if ((ledger.wrong += 1) <= SHOWN_WRONG) {
-        console.error('wrong:', model, id, status, body.toString('latin1').slice(0, 300));
-      }
-      return next();
-    };
-    socket.on('data', replyReader(settle));
-    // The error is followed by 'close'.
-    socket.on('error', (error) => console.error(`connection ${number}: ${error.message}`));
-    socket.on('close', () => {
-      if (pending !== undefined) ledger.lost += 1;
-      resolve();
-    });
-    socket.on('connect', next);
-  });
+      ledger.sentRows += made.rows;
+      if (random() < shares.abandoned) {
+        await connection.abandon(made, chance);
+        ledger.abandoned += 1;
+        ledger.abandonedRows += made.rows;
+      } else settle(made, await connection.ask(made));
+    }
+    ledger.double += connection.unasked;
+    connection.close();
+  }
+}
+
+function settle(made, reply) {
+  if (reply === undefined) return void (ledger.lost += 1);
+  const { id, model, rows, request, fault, timeoutMs } = made;
+  const { status, body, headLength } = reply;
+  if (timeoutMs !== undefined && (status === 504 || status === 503)) {
+    ledger.late += 1;
+    ledger.lateRows += rows;
+  } else if (fault?.status === status && status !== 200) {
+    ledger.failed += 1;
+    ledger.failedRows += rows;
+  } else if (
+    isRight(id, request, status, body, headLength) &&
+    (fault === undefined || fault.status === 200)
+  ) {
+    ledger.right += 1;
+    ledger.rightRows += rows;
+  } else if ((ledger.wrong += 1) <= SHOWN_WRONG) {
+    console.error('wrong:', model, id, status, body.toString('latin1').slice(0, 300));
+  }
 }
 
 /** What the server has counted so far, over all its models. */
@@ -158,7 +165,7 @@ async function serverCounts() {
 
 const before = await serverCounts();
 const beganMs = performance.now();
-await Promise.all(Array.from({ length: Number(values.connections) }, (_, i) => connect(i)));
+await Promise.all(Array.from({ length: Number(values.connections) }, (_, i) => work(i)));
 const seconds = ((performance.now() - beganMs) / 1000).toFixed(1);
 const after = await serverCounts();
 const { requests, sentRows, rightRows, right, wrong, lost, double } = ledger;
@@ -166,8 +173,16 @@ console.log(
   `seed ${values.seed}, ${values.connections} connections, ${models.length} models, ${seconds} s: ${requests} requests of ` +
     `${sentRows} rows; ${right} requests of ${rightRows} rows right, ${wrong} wrong, ${lost} lost, ${double} double`,
 );
-let isGood = right === requests && rightRows >= wantedRows && wrong + lost + double === 0;
-if (after !== undefined) {
+const isChaos = Object.values(shares).some((share) => share > 0);
+if (isChaos) {
+  console.log(
+    `on purpose: ${ledger.abandoned} abandoned (${ledger.abandonedRows} rows), ${ledger.late} past their deadline ` +
+      `(${ledger.lateRows} rows), ${ledger.failed} failed as asked (${ledger.failedRows} rows)`,
+  );
+}
+const settled = right + ledger.abandoned + ledger.late + ledger.failed;
+let isGood = settled === requests && sentRows >= wantedRows && wrong + lost + double === 0;
+if (after !== undefined && !isChaos) {
   const counted = { requests: after.requests - before.requests, rows: after.rows - before.rows };
   console.log(`the server counted ${counted.requests} requests of ${counted.rows} rows`);
   isGood &&= counted.requests === requests && counted.rows === sentRows;
