@@ -12,7 +12,8 @@ import { ModelStore, type StoreLog } from './models/store.js';
 import { Admission } from './serving/admission.js';
 import { Infer } from './serving/infer.js';
 import { Metadata } from './serving/metadata.js';
-import { adminRoutes } from './transport/admin.js';
+import { makeAdmin } from './transport/admin/admin.js';
+import { adminPages } from './transport/admin/pages.js';
 import { chooseTransport } from './transport/choose.js';
 import { Routes } from './transport/routes.js';
 import type { Listening, Transport } from './transport/transport.js';
@@ -58,15 +59,14 @@ export async function startServer(
   const routes = new Routes(new Infer(engine, models, admission), metadata);
   const statsOf = (version: VersionEntry): VersionStats | undefined =>
     version.handle < 0 ? undefined : engine.stats(version.handle);
-  const admin = adminRoutes({
-    metadata,
-    models,
-    metrics: new Metrics({ models, admission, statsOf }),
-    statsOf,
-    reportFault: (error) => {
-      log.error({ err: error }, 'The metrics could not be read');
+  const metrics = new Metrics({ models, admission, statsOf });
+  const admin = makeAdmin(
+    [...adminPages({ metadata, models, metrics, statsOf })],
+    { version: packageVersion() },
+    (error) => {
+      log.error({ err: error }, 'An admin request failed inside the server');
     },
-  });
+  );
 
   const listeners: Listening[] = [];
   const closeAll = (): void => {
@@ -76,7 +76,7 @@ export async function startServer(
     const transport = await chooseTransport(settings.transport, log);
     const inference = await transport.listen(settings.host, settings.port, routes.handle);
     listeners.push(inference);
-    const adminListening = await transport.listen(ADMIN_HOST, settings.adminPort, admin);
+    const adminListening = await transport.listen(ADMIN_HOST, settings.adminPort, admin.handle);
     listeners.push(adminListening);
     await models.load(settings.repository);
 

@@ -35,6 +35,12 @@ export const ERRORS = {
   METHOD_NOT_ALLOWED: row(101, 405, 'client'),
   UNSUPPORTED_ENCODING: row(102, 415, 'client'),
   CONFIG_INVALID: row(103, 400, 'client'),
+  UNAUTHORIZED: row(104, 401, 'client'),
+  FORBIDDEN: row(105, 403, 'client'),
+  NOT_FOUND: row(106, 404, 'client'),
+  CONFLICT: row(107, 409, 'client'),
+  CHANGED_MEANWHILE: row(108, 412, 'client'),
+  UNSUPPORTED_TYPE: row(109, 415, 'client'),
   DUPLICATE_ID: row(120, 409, 'client'),
   TOO_MANY_IN_FLIGHT: row(121, 429, 'client', true),
 } as const satisfies Record<string, ErrorRow>;

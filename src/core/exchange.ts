@@ -21,6 +21,8 @@ export interface RequestHead {
   /** Raw path without the query string, not percent-decoded. */
   readonly path: string;
   header(name: string): string;
+  /** What stands after the first '?' of the path, not percent-decoded; '' where there is none. */
+  query(): string;
 }
 
 /** The reply side of one request. After `isClosed` every `send` is ignored. */

@@ -18,8 +18,12 @@ const HEADERS_BY_ERROR: Partial<Record<ErrorName, ReadonlyArray<readonly [string
   NOT_READY: [['retry-after', '1']],
 };
 
-export function jsonReply(value: unknown): Reply {
-  return { status: 200, contentType: JSON_TYPE, headLength: 0, body: JSON.stringify(value) };
+export function jsonReply(
+  value: unknown,
+  status = 200,
+  headers: ReadonlyArray<readonly [string, string]> = [],
+): Reply {
+  return { status, contentType: JSON_TYPE, headLength: 0, body: JSON.stringify(value), headers };
 }
 
 export function errorReply(

@@ -26,6 +26,12 @@ class NodeHead implements RequestHead {
     const value = this.request.headers[name];
     return typeof value === 'string' ? value : (value?.join(', ') ?? '');
   }
+
+  query(): string {
+    const url = this.request.url ?? '';
+    const queryAt = url.indexOf('?');
+    return queryAt < 0 ? '' : url.slice(queryAt + 1);
+  }
 }
 
 class NodeExchange implements Responder {

@@ -35,7 +35,7 @@ function isUnfit(letter: string): boolean {
 }
 
 /** One decoded segment, or undefined where it is not fit for a name. */
-function decodeSegment(segment: string): string | undefined {
+export function decodeSegment(segment: string): string | undefined {
   let text = segment;
   if (segment.includes('%')) {
     try {

@@ -65,6 +65,10 @@ class UwsHead implements RequestHead {
   header(name: string): string {
     return this.request === undefined ? '' : this.request.getHeader(name);
   }
+
+  query(): string {
+    return this.request?.getQuery() ?? '';
+  }
 }
 
 class UwsExchange implements Responder {

@@ -68,7 +68,7 @@ t.test('the admin listener counts what the other one served', async (t) => {
   }
   const { body, headers } = wireBody(request(1));
   t.equal((await ask(adminPort, 'POST', '/v2/models/versioned/infer', body, headers))?.status, 404);
-  for (const path of ['/metrics', '/models']) {
+  for (const path of ['/metrics', '/models', '/openapi.json']) {
     t.equal((await ask(port, 'GET', path))?.status, 404, `${path} is not for the inference listener`);
   }
 });

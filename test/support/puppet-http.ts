@@ -39,7 +39,7 @@ export class PuppetResponder implements Responder {
 }
 
 export function puppetHead(headers: Record<string, string> = {}, method = 'POST', path = '/'): RequestHead {
-  return { method, path, header: (name) => headers[name] ?? '' };
+  return { method, path, header: (name) => headers[name] ?? '', query: () => '' };
 }
 
 export function bytesOf(text: string): ArrayBuffer {

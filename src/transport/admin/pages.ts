@@ -1,0 +1,83 @@
+/**
+ * The rows of the admin table that every server has: metrics, health, and the models with what is known about each version.
+ */
+import type { Snapshot, VersionEntry } from '../../core/snapshot.js';
+import type { VersionStats } from '../../engine/engine.js';
+import type { Metadata } from '../../serving/metadata.js';
+import { jsonReply } from '../../serving/replies.js';
+import { adminRoute, type AdminRoute } from './route.js';
+
+export interface AdminSources {
+  readonly metadata: Metadata;
+  readonly models: { readonly snapshot: Snapshot };
+  /** Prometheus text and its content type. */
+  readonly metrics: { readonly contentType: string; text(): Promise<string> };
+  statsOf(version: VersionEntry): VersionStats | undefined;
+}
+
+export function adminPages(sources: AdminSources): AdminRoute[] {
+  const { metadata, models, metrics } = sources;
+  return [
+    adminRoute({
+      method: 'GET',
+      path: '/metrics',
+      scope: 'metrics',
+      summary: 'Every metric of the server, for Prometheus',
+      replyType: 'text/plain',
+      run: async () => ({
+        status: 200,
+        contentType: metrics.contentType,
+        headLength: 0,
+        body: await metrics.text(),
+      }),
+    }),
+    adminRoute({
+      method: 'GET',
+      path: '/v2/health/live',
+      scope: 'open',
+      summary: 'Whether the process answers',
+      run: () => metadata.live(),
+    }),
+    adminRoute({
+      method: 'GET',
+      path: '/v2/health/ready',
+      scope: 'open',
+      summary: 'Whether the server takes requests',
+      run: () => metadata.ready(),
+    }),
+    adminRoute({
+      method: 'GET',
+      path: '/models',
+      summary: 'The models, their versions, states and counts',
+      run: () => jsonReply({ models: modelTable(models.snapshot, sources) }),
+    }),
+  ];
+}
+
+function modelTable(snapshot: Snapshot, sources: AdminSources): object[] {
+  return [...snapshot.models.values()].map((model) => ({
+    name: model.name,
+    platform: model.platform,
+    isReady: model.isReady,
+    reason: model.reason,
+    defaultVersion: model.defaultVersion?.version,
+    versions: [...model.versions.values()].map((version) => versionRow(version, sources)),
+  }));
+}
+
+function versionRow(version: VersionEntry, sources: AdminSources): object {
+  const { plan, report } = version;
+  return {
+    version: version.version,
+    state: version.state,
+    reason: version.reason,
+    inputs: version.metadata?.inputs,
+    outputs: version.metadata?.outputs,
+    maxBatchRows: plan?.maxBatchRows,
+    isBatching: plan?.isBatching,
+    execution: report?.execution,
+    batchLimitRows: report?.batchLimitRows,
+    warmupMs: report?.warmupMs,
+    stats: sources.statsOf(version),
+  };
+}
