@@ -7,7 +7,7 @@
 namespace {
 
 // Raised with every change of what follows; TypeScript refuses another number.
-constexpr int kInterfaceNumber = 2;
+constexpr int kInterfaceNumber = 3;
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   auto* state = new sluice::AddonState();
@@ -40,6 +40,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("drain", sluice::Drain);
   add("takeLong", sluice::TakeLong);
   add("cancel", sluice::Cancel);
+  add("readFrame", sluice::ReadFrame);
+  add("frameText", sluice::FrameText);
   add("bodyOpen", sluice::BodyOpen);
   add("bodyAppend", sluice::BodyAppend);
   add("bodyDrop", sluice::BodyDrop);

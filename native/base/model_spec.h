@@ -27,13 +27,29 @@ struct TensorSpec {
   size_t row_bytes() const { return static_cast<size_t>(row_elements) * DataTypeBytes(type); }
 };
 
+// A reply frame of all outputs up to its first tensor's bytes, and the places that each reply fills in.
+struct ReplyFrame {
+  struct Output {
+    size_t index = 0;     // in the model's order
+    size_t shape_at = 0;  // of the first dimension
+    int rank = 0;
+    size_t data_offset_at = 0;  // of the offset to the tensor's bytes
+  };
+  std::vector<uint8_t> head;
+  size_t id_at = 0;
+  std::vector<Output> outputs;
+};
+
 struct ModelSpec {
-  uint64_t serial = 0;         // never reused in a process, so caches may key on it
+  uint64_t serial = 0;  // never reused in a process, so caches may key on it
+  std::string name;
+  std::string version;
   std::string display;         // model "m" version 1
   std::string reply_prefix;    // "model_name":"m","model_version":"1"
   int64_t max_batch_rows = 0;  // 0: no batch dimension
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
+  ReplyFrame reply_frame;
 
   bool has_batch_dim() const { return max_batch_rows > 0; }
 };

@@ -43,6 +43,9 @@ Status AddonState::Open(Napi::Env env, const EngineOptions& options, Napi::Funct
   auto replies = Napi::ArrayBuffer::New(env, kReplyBytes);
   ring_ = static_cast<uint32_t*>(ring.Data());
   replies_ = static_cast<uint8_t*>(replies.Data());
+  auto frame_facts = Napi::ArrayBuffer::New(env, kFrameFacts * sizeof(uint32_t));
+  frame_facts_ = static_cast<uint32_t*>(frame_facts.Data());
+  frame_facts_reference_ = Napi::Persistent(frame_facts);
   ring_reference_ = Napi::Persistent(ring);
   reply_reference_ = Napi::Persistent(replies);
   return Status();

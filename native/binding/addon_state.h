@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "codec/v2_decoder.h"
+#include "codec/request_decoder.h"
 #include "engine/completion_port.h"
 #include "engine/engine.h"
 #include "engine/loop_batcher.h"
@@ -19,6 +19,17 @@ namespace sluice {
 inline constexpr size_t kRingFields = 5;
 inline constexpr size_t kRingRows = 1024;
 inline constexpr size_t kReplyBytes = size_t{1} << 20;
+
+// What ReadFrame writes for JavaScript, one number each; src/engine/frame-facts.ts has the same order.
+enum FrameFact : size_t {
+  kFrameKind,
+  kFrameId,
+  kFrameModelNumber,
+  kFrameDeadlineMs,
+  kFramePriority,
+  kFrameFlags,
+  kFrameFacts,
+};
 
 class AddonState {
  public:
@@ -35,9 +46,11 @@ class AddonState {
   std::shared_ptr<Engine> share_engine() { return engine_; }
   std::shared_ptr<CompletionPort> port() { return port_; }
   LoopBatcher* batcher() { return batcher_.get(); }
-  V2Decoder* decoder() { return &decoder_; }
+  RequestDecoder* decoder() { return &decoder_; }
   uint32_t* ring() { return ring_; }
   uint8_t* replies() { return replies_; }
+  uint32_t* frame_facts() { return frame_facts_; }
+  Napi::Value FrameFactsBuffer() { return frame_facts_reference_.Value(); }
   Napi::Value RingBuffer() { return ring_reference_.Value(); }
   Napi::Value ReplyBuffer() { return reply_reference_.Value(); }
 
@@ -50,10 +63,12 @@ class AddonState {
   std::shared_ptr<Waker> waker_;
   std::shared_ptr<CompletionPort> port_;
   std::unique_ptr<LoopBatcher> batcher_;
-  V2Decoder decoder_;
+  RequestDecoder decoder_;
   Napi::Reference<Napi::ArrayBuffer> ring_reference_;
   Napi::Reference<Napi::ArrayBuffer> reply_reference_;
+  Napi::Reference<Napi::ArrayBuffer> frame_facts_reference_;
   uint32_t* ring_ = nullptr;
+  uint32_t* frame_facts_ = nullptr;
   uint8_t* replies_ = nullptr;
 };
 

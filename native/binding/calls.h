@@ -7,7 +7,7 @@
 
 namespace sluice {
 
-Napi::Value OpenEngine(const Napi::CallbackInfo& info);   // (options, deliver) -> {ring, replies}
+Napi::Value OpenEngine(const Napi::CallbackInfo& info);   // (options, deliver) -> {ring, replies, frameFacts}
 Napi::Value CloseEngine(const Napi::CallbackInfo& info);  // ()
 Napi::Value Info(const Napi::CallbackInfo& info);         // () -> facts
 Napi::Value OpenModel(const Napi::CallbackInfo& info);    // (options) -> promise of {handle, inputs, outputs}
@@ -26,6 +26,8 @@ Napi::Value Drain(
     const Napi::CallbackInfo& info);  // () -> rows in the ring; -1: one long reply, see TakeLong
 Napi::Value TakeLong(const Napi::CallbackInfo& info);    // () -> ArrayBuffer, its row is the ring's first
 Napi::Value Cancel(const Napi::CallbackInfo& info);      // (ticket)
+Napi::Value ReadFrame(const Napi::CallbackInfo& info);   // (ArrayBuffer) -> bodyId or -error; see FrameFact
+Napi::Value FrameText(const Napi::CallbackInfo& info);   // (bodyId, FrameTextField) -> string
 Napi::Value BodyOpen(const Napi::CallbackInfo& info);    // (expectedBytes) -> bodyId
 Napi::Value BodyAppend(const Napi::CallbackInfo& info);  // (bodyId, ArrayBuffer)
 Napi::Value BodyDrop(const Napi::CallbackInfo& info);    // (bodyId)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "codec/frame_encoder.h"
 #include "codec/json_text.h"
 
 namespace sluice {
@@ -113,11 +114,14 @@ StartOptions ToStartOptions(const Napi::Object& plan) {
   spec.serial = next_serial.fetch_add(1);
   const std::string model = Text(plan, "modelName");
   const std::string version = Text(plan, "versionName");
+  spec.name = model;
+  spec.version = version;
   spec.display = "model \"" + model + "\" version " + version;
   spec.reply_prefix = "\"model_name\":" + JsonString(model) + ",\"model_version\":" + JsonString(version);
   spec.max_batch_rows = Integer(plan, "maxBatchRows", 0);
   spec.inputs = Tensors(plan, "inputs");
   spec.outputs = Tensors(plan, "outputs");
+  LayReplyFrame(&spec);
   options.may_batch = plan.Get("isBatching").ToBoolean();
   options.max_queue_delay_ns = Integer(plan, "maxQueueDelayUs", 0) * 1000;
   options.preferred_rows = Integers(plan, "preferredBatchRows");

@@ -48,6 +48,7 @@ Napi::Value OpenEngine(const Napi::CallbackInfo& info) {
   auto answer = Napi::Object::New(info.Env());
   answer.Set("ring", state->RingBuffer());
   answer.Set("replies", state->ReplyBuffer());
+  answer.Set("frameFacts", state->FrameFactsBuffer());
   return answer;
 }
 

@@ -113,7 +113,7 @@ Napi::Value Submit(const Napi::CallbackInfo& info) {
       version->Completed(1);
       return Refuse(info, state, request, Status(Code::kDraining, "the server is shutting down"));
     }
-    const Status status = state->decoder()->Decode(version->spec(), bytes, size, head_length, request);
+    const Status status = state->decoder()->v2()->Decode(version->spec(), bytes, size, head_length, request);
     if (!status.ok()) return Refuse(info, state, request, status);
   } catch (const std::bad_alloc&) {
     return Refuse(info, state, request, Status(Code::kQueueFull, "out of memory for the request"));
@@ -134,7 +134,7 @@ Napi::Value SubmitBody(const Napi::CallbackInfo& info) {
     return Refuse(info, state, request, Status(Code::kNotReady, "the model version is not ready"));
   ReadUrgency(info, *version, request);
   request->head_length = static_cast<int64_t>(info[1].As<Napi::Number>().DoubleValue());
-  if (V2Decoder::IsLong(version->spec(), request->body.size(), request->head_length)) {
+  if (RequestDecoder::IsLong(version->spec(), *request)) {
     request->version = version;
     version->Accepted();
     if (state->engine()->SubmitForDecode(request)) return Number(info, request->ticket);

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "codec/names.h"
+
 namespace sluice {
 
 namespace {
@@ -73,6 +75,48 @@ Status CheckShape(const ModelSpec& spec, const TensorSpec& tensor, const Dims& w
   FillModelDims(tensor, wire.at + batch_dims, dims);
   *elements = count;
   return Status();
+}
+
+Status CheckInput(const ModelSpec& spec, size_t index, DataType type, const Dims& wire, uint64_t* seen,
+                  V2Plan* plan, PlannedInput* planned) {
+  const TensorSpec& tensor = spec.inputs[index];
+  const uint64_t bit = uint64_t{1} << index;
+  if ((*seen & bit) != 0) return Status(Code::kBadRequest, InputName(tensor.name) + " is given twice");
+  if (type != tensor.type) {
+    return Status(Code::kTypeMismatch, "expected datatype " + std::string(DataTypeName(tensor.type)) +
+                                           " for " + InputName(tensor.name) + " of " + spec.display +
+                                           ", got " + std::string(DataTypeName(type)));
+  }
+  int64_t rows = 0;
+  if (Status status = CheckShape(spec, tensor, wire, &rows, &planned->dims, &planned->elements);
+      !status.ok()) {
+    return status;
+  }
+  if (*seen != 0 && rows != plan->rows) {
+    return Status(Code::kShapeMismatch, "expected one batch size for all inputs, got " +
+                                            std::to_string(plan->rows) + " and " + std::to_string(rows) +
+                                            " in " + InputName(tensor.name));
+  }
+  plan->rows = rows;
+  planned->index = index;
+  *seen |= bit;
+  return Status();
+}
+
+Status CheckAllSeen(const ModelSpec& spec, uint64_t seen, size_t given) {
+  for (size_t i = 0; i < spec.inputs.size(); ++i) {
+    if ((seen & (uint64_t{1} << i)) != 0) continue;
+    return Status(Code::kUnknownTensor, spec.display + " needs " + InputName(spec.inputs[i].name) +
+                                            ", the request has " + std::to_string(given) + " of its " +
+                                            std::to_string(spec.inputs.size()) + " inputs");
+  }
+  return Status();
+}
+
+Status NoSuchTensor(const ModelSpec& spec, const char* kind, const std::vector<TensorSpec>& tensors,
+                    std::string_view name) {
+  return Status(Code::kUnknownTensor,
+                spec.display + " has no " + kind + " " + Quoted(name) + "; it has " + NamesOf(tensors));
 }
 
 Status CheckBytesWalk(const TensorSpec& tensor, const uint8_t* bytes, size_t byte_count, int64_t elements) {

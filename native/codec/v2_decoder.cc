@@ -15,8 +15,6 @@ constexpr size_t kLongStrings = 1024 * 1024;
 
 static_assert(kTailPadding >= simdjson::SIMDJSON_PADDING);
 
-uint64_t OutputMask(size_t count) { return count >= kMaxTensors ? ~uint64_t{0} : (uint64_t{1} << count) - 1; }
-
 }  // namespace
 
 bool V2Decoder::IsLong(const ModelSpec& spec, size_t size, int64_t head_length) {
@@ -180,7 +178,7 @@ Status V2Decoder::DecodeRaw(const ModelSpec& spec, const uint8_t* bytes, size_t 
       !status.ok())
     return status;
   plan.inputs.push_back(planned);
-  plan.wanted_outputs = OutputMask(spec.outputs.size());
+  plan.wanted_outputs = AllBits(spec.outputs.size());
   plan.binary_outputs = plan.wanted_outputs;
   plan.shape_key = ShapeKey(spec, plan);
   const bool has_blob = planned.is_binary;

@@ -142,8 +142,7 @@ Status V2Head::ParseOutputs(Value value) {
         }
         index = IndexOf(spec_->outputs, name);
         if (index >= 0) return Status();
-        return Status(Code::kUnknownTensor, spec_->display + " has no output " + Quoted(name) + "; it has " +
-                                                NamesOf(spec_->outputs));
+        return NoSuchTensor(*spec_, "output", spec_->outputs, name);
       }
       if (key != "parameters" || IsNull(member)) return Status();
       Object parameters;
@@ -177,16 +176,9 @@ Status V2Head::ParseOutputs(Value value) {
 }
 
 Status V2Head::Finish() {
-  for (size_t i = 0; i < spec_->inputs.size(); ++i) {
-    if ((seen_inputs_ & (uint64_t{1} << i)) == 0) {
-      return Status(Code::kUnknownTensor, spec_->display + " needs " + InputName(spec_->inputs[i].name) +
-                                              ", the request has " + std::to_string(plan_->inputs.size()) +
-                                              " of its " + std::to_string(spec_->inputs.size()) + " inputs");
-    }
-  }
+  if (Status status = CheckAllSeen(*spec_, seen_inputs_, plan_->inputs.size()); !status.ok()) return status;
   const size_t output_count = spec_->outputs.size();
-  const uint64_t all = output_count == kMaxTensors ? ~uint64_t{0} : (uint64_t{1} << output_count) - 1;
-  plan_->wanted_outputs = listed_outputs_ == 0 ? all : listed_outputs_;
+  plan_->wanted_outputs = listed_outputs_ == 0 ? AllBits(output_count) : listed_outputs_;
   if (wants_binary_by_default_) plan_->binary_outputs |= plan_->wanted_outputs & ~outputs_with_form_;
   for (size_t i = 0; i < output_count; ++i) {
     const uint64_t bit = uint64_t{1} << i;

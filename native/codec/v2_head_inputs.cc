@@ -53,10 +53,7 @@ Status V2Head::ParseInput(Object object) {
       if (const error_code error = value.get_string().get(name))
         return TypeOrSyntax(error, "a string", "\"name\" of an input");
       draft.index = IndexOf(spec_->inputs, name);
-      if (draft.index < 0) {
-        return Status(Code::kUnknownTensor, spec_->display + " has no input " + Quoted(name) + "; it has " +
-                                                NamesOf(spec_->inputs));
-      }
+      if (draft.index < 0) return NoSuchTensor(*spec_, "input", spec_->inputs, name);
       draft.where = InputName(spec_->inputs[static_cast<size_t>(draft.index)].name);
       return Status();
     }
@@ -151,27 +148,12 @@ Status V2Head::ResolveInput(InputDraft* draft) {
   if (draft->is_resolved) return Status();
   draft->is_resolved = true;
   const TensorSpec& tensor = spec_->inputs[static_cast<size_t>(draft->index)];
-  const uint64_t bit = uint64_t{1} << draft->index;
-  if ((seen_inputs_ & bit) != 0) return Status(Code::kBadRequest, draft->where + " is given twice");
-  if (draft->type != tensor.type) {
-    return Status(Code::kTypeMismatch, "expected datatype " + std::string(DataTypeName(tensor.type)) +
-                                           " for " + draft->where + " of " + spec_->display + ", got " +
-                                           std::string(DataTypeName(draft->type)));
-  }
-  int64_t rows = 0;
   PlannedInput* planned = &draft->planned;
-  if (Status status = CheckShape(*spec_, tensor, draft->wire, &rows, &planned->dims, &planned->elements);
+  if (Status status = CheckInput(*spec_, static_cast<size_t>(draft->index), draft->type, draft->wire,
+                                 &seen_inputs_, plan_, planned);
       !status.ok()) {
     return status;
   }
-  if (seen_inputs_ != 0 && rows != plan_->rows) {
-    return Status(Code::kShapeMismatch, "expected one batch size for all inputs, got " +
-                                            std::to_string(plan_->rows) + " and " + std::to_string(rows) +
-                                            " in " + draft->where);
-  }
-  plan_->rows = rows;
-  seen_inputs_ |= bit;
-  planned->index = static_cast<size_t>(draft->index);
   planned->is_binary = draft->is_binary;
   if (draft->is_binary && tensor.type != DataType::kBytes) {
     const uint64_t expected = static_cast<uint64_t>(planned->elements) * DataTypeBytes(tensor.type);

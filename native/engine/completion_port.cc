@@ -23,6 +23,7 @@ Request* CompletionPort::Acquire() {
   ++outstanding_;
   Request* request = all_[ticket].get();
   request->version = nullptr;
+  request->wire = WireForm::kV2;
   request->is_cancelled.store(false, std::memory_order_relaxed);
   request->code = Code::kOk;
   request->reply.Clear();

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "base/clock.h"
-#include "codec/v2_decoder.h"
+#include "codec/request_decoder.h"
 #include "engine/complete_requests.h"
 
 namespace sluice {
@@ -29,7 +29,7 @@ void DecodeThread::Join() {
 }
 
 void DecodeThread::Work() {
-  auto decoder = std::make_unique<V2Decoder>();
+  auto decoder = std::make_unique<RequestDecoder>();
   for (;;) {
     Request* request = nullptr;
     {

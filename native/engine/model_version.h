@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/model_spec.h"
-#include "codec/v2_encoder.h"
+#include "codec/output_rows.h"
 #include "run/batch_input.h"
 #include "run/load_runner.h"
 #include "schedule/cost_table.h"

@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "base/clock.h"
+#include "codec/reply_encoder.h"
 
 namespace sluice {
 
@@ -80,7 +81,7 @@ Status RunRequests(ModelVersion* version, RunPlace* place, Request* const* reque
                             : static_cast<size_t>(part.elements) * DataTypeBytes(spec.outputs[o].type);
       part.dims = ReplyDims(spec, spec.outputs[o], whole, request->rows);
     }
-    if (Status encoded = EncodeV2(spec, place->rows, request); !encoded.ok()) request->Fail(encoded);
+    if (Status encoded = EncodeReply(spec, place->rows, request); !encoded.ok()) request->Fail(encoded);
   }
   return Status();
 }

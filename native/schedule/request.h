@@ -31,6 +31,9 @@ inline constexpr uint8_t kBackgroundPriority = 255;
 // The lowest level that a wire form may ask for.
 inline constexpr uint8_t kLowestPriority = 254;
 
+// How a request came, and so how its answer goes.
+enum class WireForm : uint8_t { kV2, kFrame };
+
 struct Request {
   // Identity and owner.
   uint32_t ticket = 0;
@@ -41,6 +44,11 @@ struct Request {
   // What the client asked for; 0 = nothing. The body's words count where the caller of submit said nothing.
   uint8_t priority = 0;
   int64_t queue_timeout_ns = 0;
+
+  // Set by whoever takes the bytes in.
+  WireForm wire = WireForm::kV2;
+  uint32_t frame_id = 0;  // the client's number for it, told again in the reply frame
+  bool wants_times = false;
 
   // Decoded by the codec.
   int64_t rows = 0;  // 1 for a model without batch dimension
@@ -62,7 +70,7 @@ struct Request {
 
   // Result.
   Code code = Code::kOk;
-  AlignedBuffer reply;  // the V2 body, or the error's message
+  AlignedBuffer reply;  // the V2 body or the reply frame, or the error's message
   size_t reply_head_bytes = 0;
 
   void Fail(const Status& status) {

@@ -40,9 +40,11 @@ export function createEngine(options: EngineOptions = {}): Engine {
 
 class AddonEngine implements Engine {
   private readonly addon: Addon;
+  readonly frameFacts: Uint32Array;
   private readonly ring: Uint32Array;
   private readonly replies: ArrayBuffer;
   private readonly sinks: Array<ReplySink | undefined> = [];
+  private afterDelivery: () => void = () => undefined;
   private inFlight = 0;
   private isTickArmed = false;
   private isStopping = false;
@@ -60,6 +62,7 @@ class AddonEngine implements Engine {
       const memory = addon.openEngine(settings, this.onWake);
       this.ring = new Uint32Array(memory.ring);
       this.replies = memory.replies;
+      this.frameFacts = new Uint32Array(memory.frameFacts);
     } catch (cause) {
       throw fromAddonError(cause);
     }
@@ -101,6 +104,18 @@ class AddonEngine implements Engine {
     sink: ReplySink,
   ): number {
     return this.accepted(this.addon.submitBody(handle, headLength, bodyId, timeoutMs, priority), sink);
+  }
+
+  readFrame(message: ArrayBuffer): number {
+    return this.addon.readFrame(message);
+  }
+
+  frameText(bodyId: number, field: number): string {
+    return this.addon.frameText(bodyId, field);
+  }
+
+  onDelivered(listener: () => void): void {
+    this.afterDelivery = listener;
   }
 
   lastErrorText(): string {
@@ -159,6 +174,7 @@ class AddonEngine implements Engine {
     while (rows !== 0) {
       if (rows < 0) this.deliverRow(0, this.addon.takeLong());
       else for (let row = 0; row < rows; row += 1) this.deliverRow(row * RING_FIELDS, this.replies);
+      this.afterDelivery();
       rows = this.addon.drain();
     }
     if (this.inFlight === 0 && this.whenIdle !== undefined) this.whenIdle();

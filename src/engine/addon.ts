@@ -10,7 +10,7 @@ import { ERRORS, SluiceError, errorName, type ErrorName } from '../core/errors.j
 import type { ServePlan, StartReport } from '../core/model.js';
 import type { EngineInfo, OpenOptions, OpenedModel, VersionStats } from './engine.js';
 
-const INTERFACE_NUMBER = 2;
+const INTERFACE_NUMBER = 3;
 
 export interface Addon {
   readonly interfaceNumber: number;
@@ -24,7 +24,7 @@ export interface Addon {
       defaultDeadlineMs: number;
     },
     deliver: () => void,
-  ): { ring: ArrayBuffer; replies: ArrayBuffer };
+  ): { ring: ArrayBuffer; replies: ArrayBuffer; frameFacts: ArrayBuffer };
   closeEngine(): void;
   info(): Omit<EngineInfo, 'interfaceNumber'>;
   openModel(options: OpenOptions): Promise<OpenedModel>;
@@ -38,6 +38,8 @@ export interface Addon {
   drain(): number;
   takeLong(): ArrayBuffer;
   cancel(ticket: number): void;
+  readFrame(message: ArrayBuffer): number;
+  frameText(bodyId: number, field: number): string;
   bodyOpen(expectedBytes: number): number;
   bodyAppend(bodyId: number, chunk: ArrayBuffer): void;
   bodyDrop(bodyId: number): void;

@@ -34,9 +34,9 @@ export interface OpenedModel extends ModelSignature {
 /** The side of a request that takes its one answer. */
 export interface ReplySink {
   /**
-   * Called exactly once, on the loop. `status` 0: `bytes` is a V2 response body and `headLength` the length of its JSON
-   * part when binary tensors follow (0 = all JSON). Otherwise `status` is an error number and `bytes` its UTF-8 message.
-   * `bytes` must be used or copied before returning.
+   * Called exactly once, on the loop. `status` 0: `bytes` is a reply frame, or a V2 response body with `headLength` the
+   * length of its JSON part when binary tensors follow (0 = all JSON). Otherwise `status` is an error number and `bytes` its UTF-8 message.
+   * `bytes` must be used or copied before this returns, or before what `onDelivered` calls has returned.
    */
   delivered(status: number, bytes: Uint8Array, headLength: number): void;
 }
@@ -87,6 +87,16 @@ export interface Engine {
     priority: number,
     sink: ReplySink,
   ): number;
+  /**
+   * Copies a WebSocket message in and verifies it. A body's number, or minus an error number where it is no frame. What it
+   * is stands in `frameFacts` (FRAME_FACTS) until the next call; for a request, `submitBody` or `bodyDrop` goes on from here.
+   */
+  readFrame(message: ArrayBuffer): number;
+  readonly frameFacts: Uint32Array;
+  /** A text of a request frame (FRAME_TEXTS), '' where it is absent. */
+  frameText(bodyId: number, field: number): string;
+  /** `listener` is called whenever some answers have been delivered: time to write what they left to be written. */
+  onDelivered(listener: () => void): void;
   lastErrorText(): string;
   /** The sink still gets its one call (CANCELLED, or the answer if it was already running). */
   cancel(ticket: number): void;

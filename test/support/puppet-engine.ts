@@ -5,6 +5,7 @@
  */
 import { ERRORS, type ErrorName } from '../../src/core/errors.js';
 import type { Engine, EngineInfo, OpenedModel, ReplySink, VersionStats } from '../../src/engine/engine.js';
+import { FRAME_FACT_COUNT, FRAME_FACTS, FRAME_KINDS } from '../../src/engine/frame-facts.js';
 import type { StartReport } from '../../src/core/model.js';
 
 export interface Submission {
@@ -19,6 +20,13 @@ export interface Submission {
   isAnswered: boolean;
 }
 
+/** `facts` in the order of FRAME_FACTS, `texts` in that of FRAME_TEXTS; a refusal is the reason why it is no frame. */
+export interface AnnouncedFrame {
+  readonly facts: readonly number[];
+  readonly texts?: readonly string[];
+  readonly refusal?: string;
+}
+
 export class PuppetEngine implements Engine {
   readonly submissions: Submission[] = [];
   /** Parts of the bodies that are being collected, by id. */
@@ -26,6 +34,11 @@ export class PuppetEngine implements Engine {
   readonly expectedBytes: number[] = [];
   /** The next submits are refused with these. */
   readonly refusals: Array<{ code: ErrorName; message: string }> = [];
+  /** What the next messages are, in order. */
+  readonly frames: AnnouncedFrame[] = [];
+  readonly frameFacts = new Uint32Array(FRAME_FACT_COUNT);
+  private readonly texts = new Map<number, readonly string[]>();
+  private afterDelivery: () => void = () => undefined;
   echoes = false;
   isShutDown = false;
   private nextBodyId = 0;
@@ -53,6 +66,35 @@ export class PuppetEngine implements Engine {
   ): number {
     const parts = this.takeBody(bodyId);
     return this.accept(handle, headLength, Buffer.concat(parts), timeoutMs, priority, sink);
+  }
+
+  /** Frames are not the puppet's to read: a test says what the next message is. */
+  readFrame(message: ArrayBuffer): number {
+    const frame = this.frames.shift();
+    if (frame === undefined) throw new Error('a message came that the test has not announced');
+    if (frame.refusal !== undefined) {
+      this.lastError = frame.refusal;
+      return -ERRORS.BAD_REQUEST.number;
+    }
+    this.frameFacts.set(frame.facts);
+    if (frame.facts[FRAME_FACTS.KIND] !== FRAME_KINDS.REQUEST) return 0;
+    const bodyId = this.bodyOpen(0);
+    this.bodyAppend(bodyId, message);
+    this.texts.set(bodyId, frame.texts ?? []);
+    return bodyId;
+  }
+
+  frameText(bodyId: number, field: number): string {
+    return this.texts.get(bodyId)?.[field] ?? '';
+  }
+
+  onDelivered(listener: () => void): void {
+    this.afterDelivery = listener;
+  }
+
+  /** What the engine does when it has handed over some answers. */
+  endDelivery(): void {
+    this.afterDelivery();
   }
 
   lastErrorText(): string {
