@@ -14,6 +14,9 @@ export function openConnection(url) {
   });
 }
 
+/** Moments at which `abandon` breaks off: in the head, behind it, in the body, behind it, a little later, in the reply. */
+export const MOMENTS = 6;
+
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 class Connection {
@@ -42,11 +45,10 @@ class Connection {
     });
   }
 
-  /** Breaks off at one of six moments of a request: in its head, behind it, in its body, behind it, a little later, in the reply. */
-  async abandon({ head, body }, { below }) {
+  /** Breaks off at a moment of the request. */
+  async abandon({ head, body }, { below }, moment = below(MOMENTS)) {
     const { socket } = this;
     this.isAbandoned = true;
-    const moment = below(6);
     const pieces = [
       [head.subarray(0, below(head.length))],
       [head],
