@@ -1,13 +1,23 @@
 // The export table of the addon, nothing else. Every name lives on the loop of the environment that loaded
 // it.
 #include "base/data_type.h"
+#include "base/histogram.h"
+#include "base/release.h"
 #include "base/status.h"
 #include "binding/calls.h"
+#include "engine/version_stats.h"
 
 namespace {
 
 // Raised with every change of what follows; TypeScript refuses another number.
-constexpr int kInterfaceNumber = 3;
+constexpr int kInterfaceNumber = 4;
+
+template <size_t N>
+Napi::Array Names(Napi::Env env, const char* const (&names)[N]) {
+  auto array = Napi::Array::New(env, N);
+  for (uint32_t i = 0; i < N; ++i) array.Set(i, names[i]);
+  return array;
+}
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   auto* state = new sluice::AddonState();
@@ -22,6 +32,15 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   uint32_t number = 1;
   for (const char* name : sluice::kErrorNames) errors.Set(number++, name);
   exports.Set("errors", errors);
+
+  exports.Set("stages", Names(env, sluice::kStageNames));
+  exports.Set("outcomes", Names(env, sluice::kOutcomeNames));
+  exports.Set("releases", Names(env, sluice::kReleaseNames));
+  exports.Set("protocols", Names(env, sluice::kProtocolNames));
+  auto bounds = Napi::Array::New(env, sluice::Histogram::kBuckets);
+  for (int i = 0; i < sluice::Histogram::kBuckets; ++i)
+    bounds.Set(static_cast<uint32_t>(i), static_cast<double>(sluice::Histogram::UpperNs(i)));
+  exports.Set("bucketUpperNs", bounds);
 
   const auto add = [&](const char* name, Napi::Value (*call)(const Napi::CallbackInfo&)) {
     exports.Set(name, Napi::Function::New(env, call, name, state));

@@ -5,8 +5,9 @@
 import { readFileSync } from 'node:fs';
 import type { Settings } from './config.js';
 import type { Snapshot, VersionEntry } from './core/snapshot.js';
+import type { VersionStats } from './core/version-stats.js';
 import { createEngine } from './engine/addon-engine.js';
-import type { Engine, EngineInfo, VersionStats } from './engine/engine.js';
+import type { Engine, EngineInfo } from './engine/engine.js';
 import { Metrics } from './metrics/metrics.js';
 import { ModelStore, type StoreLog } from './models/store.js';
 import { Admission } from './serving/admission.js';

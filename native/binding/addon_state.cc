@@ -3,6 +3,8 @@
 #include <chrono>
 #include <thread>
 
+#include "engine/hand_out.h"
+
 namespace sluice {
 
 namespace {
@@ -58,7 +60,10 @@ void AddonState::Close() {
   port_->CancelAll();
   const auto give_up = std::chrono::steady_clock::now() + kLongestWait;
   while (port_->outstanding() > 0 && std::chrono::steady_clock::now() < give_up) {
-    while (Request* request = port_->NextCompleted()) port_->Release(request);
+    {
+      HandOut hand_out(port_.get());
+      while (Request* request = port_->NextCompleted()) hand_out.Add(request);
+    }
     // Bodies that were being collected are nobody's any more.
     port_->ReleaseUnsubmitted();
     if (port_->outstanding() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));

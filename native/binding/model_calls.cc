@@ -121,23 +121,4 @@ Napi::Value CloseModel(const Napi::CallbackInfo& info) {
       [](Napi::Env env) { return env.Undefined(); });
 }
 
-Napi::Value Stats(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  ModelVersion* version = OpenStateOf(info)->engine()->Version(info[0].As<Napi::Number>());
-  if (version == nullptr) throw Napi::Error::New(env, "no open model has this handle");
-  const VersionCounters& counters = version->counters;
-  auto object = Napi::Object::New(env);
-  const auto set = [&](const char* key, double value) { object.Set(key, value); };
-  set("requests", static_cast<double>(counters.requests.load()));
-  set("rows", static_cast<double>(counters.rows.load()));
-  set("runs", static_cast<double>(counters.runs.load()));
-  set("failures", static_cast<double>(counters.failures.load()));
-  set("cancelled", static_cast<double>(counters.cancelled.load()));
-  set("queueUs", static_cast<double>(counters.queue_ns.load()) / 1e3);
-  set("runUs", static_cast<double>(counters.run_ns.load()) / 1e3);
-  set("inFlight", static_cast<double>(version->in_flight()));
-  object.Set("lastFailure", version->LastFailure());
-  return object;
-}
-
 }  // namespace sluice

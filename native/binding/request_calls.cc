@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "binding/calls.h"
+#include "engine/hand_out.h"
 
 namespace sluice {
 
@@ -19,18 +20,30 @@ Napi::Value Number(const Napi::CallbackInfo& info, double value) {
 }
 
 // Takes back a request that was refused before it was accepted; answers minus the error number.
-Napi::Value Refuse(const Napi::CallbackInfo& info, AddonState* state, Request* request,
+Napi::Value Refuse(const Napi::CallbackInfo& info, AddonState* state, ModelVersion* version, Request* request,
                    const Status& status) {
   state->last_error = status.message();
   if (request != nullptr) {
+    if (version != nullptr) version->stats.Refused(request->wire, status.code());
     state->port()->Release(request);
     state->port()->RecycleTickets();
   }
   return Number(info, -static_cast<double>(status.code()));
 }
 
+// For a request that was accepted a moment ago.
+Napi::Value Withdraw(const Napi::CallbackInfo& info, AddonState* state, ModelVersion* version,
+                     Request* request) {
+  request->version = nullptr;
+  const Napi::Value answer =
+      Refuse(info, state, version, request, Status(Code::kDraining, "the server is shutting down"));
+  version->Withdrawn();
+  return answer;
+}
+
 Napi::Value Accept(const Napi::CallbackInfo& info, AddonState* state, ModelVersion* version, uint32_t handle,
                    Request* request) {
+  request->decoded_ns = NowNs();
   version->Accepted();
   state->batcher()->Add(version, handle, request);
   return Number(info, request->ticket);
@@ -62,6 +75,7 @@ void WriteRow(uint32_t* row, const Request& request, size_t offset) {
 
 int FillRing(AddonState* state) {
   CompletionPort* port = state->port().get();
+  HandOut hand_out(port);
   // Whatever was delivered from the ring before has been read by now.
   port->RecycleTickets();
   size_t rows = 0;
@@ -83,7 +97,7 @@ int FillRing(AddonState* state) {
     if (bytes > 0) std::memcpy(state->replies() + offset, request->reply.data(), bytes);
     offset += AlignUp(bytes);
     ++rows;
-    port->Release(request);
+    hand_out.Add(request);
   }
   return static_cast<int>(rows);
 }
@@ -95,7 +109,7 @@ Napi::Value Submit(const Napi::CallbackInfo& info) {
   const uint32_t handle = info[0].As<Napi::Number>();
   ModelVersion* version = StartedVersion(state, handle);
   if (version == nullptr)
-    return Refuse(info, state, nullptr, Status(Code::kNotReady, "the model version is not ready"));
+    return Refuse(info, state, nullptr, nullptr, Status(Code::kNotReady, "the model version is not ready"));
   const auto head_length = static_cast<int64_t>(info[1].As<Napi::Number>().DoubleValue());
   auto body = info[2].As<Napi::ArrayBuffer>();
   const auto* bytes = static_cast<const uint8_t*>(body.Data());
@@ -103,6 +117,7 @@ Napi::Value Submit(const Napi::CallbackInfo& info) {
 
   Request* request = state->port()->Acquire();
   ReadUrgency(info, *version, request);
+  request->body_bytes = size;
   try {
     if (V2Decoder::IsLong(version->spec(), size, head_length)) {
       request->body.Append(bytes, size);
@@ -110,13 +125,12 @@ Napi::Value Submit(const Napi::CallbackInfo& info) {
       request->version = version;
       version->Accepted();
       if (state->engine()->SubmitForDecode(request)) return Number(info, request->ticket);
-      version->Completed(1);
-      return Refuse(info, state, request, Status(Code::kDraining, "the server is shutting down"));
+      return Withdraw(info, state, version, request);
     }
     const Status status = state->decoder()->v2()->Decode(version->spec(), bytes, size, head_length, request);
-    if (!status.ok()) return Refuse(info, state, request, status);
+    if (!status.ok()) return Refuse(info, state, version, request, status);
   } catch (const std::bad_alloc&) {
-    return Refuse(info, state, request, Status(Code::kQueueFull, "out of memory for the request"));
+    return Refuse(info, state, version, request, Status(Code::kQueueFull, "out of memory for the request"));
   }
   request->version = version;
   return Accept(info, state, version, handle, request);
@@ -127,28 +141,27 @@ Napi::Value SubmitBody(const Napi::CallbackInfo& info) {
   const uint32_t handle = info[0].As<Napi::Number>();
   Request* request = state->port()->Find(info[2].As<Napi::Number>().Uint32Value());
   if (request == nullptr || request->version != nullptr) {
-    return Refuse(info, state, nullptr, Status(Code::kInternal, "no body has this number"));
+    return Refuse(info, state, nullptr, nullptr, Status(Code::kInternal, "no body has this number"));
   }
   ModelVersion* version = StartedVersion(state, handle);
   if (version == nullptr)
-    return Refuse(info, state, request, Status(Code::kNotReady, "the model version is not ready"));
+    return Refuse(info, state, version, request, Status(Code::kNotReady, "the model version is not ready"));
   ReadUrgency(info, *version, request);
+  request->body_bytes = request->body.size();
   request->head_length = static_cast<int64_t>(info[1].As<Napi::Number>().DoubleValue());
   if (RequestDecoder::IsLong(version->spec(), *request)) {
     request->version = version;
     version->Accepted();
     if (state->engine()->SubmitForDecode(request)) return Number(info, request->ticket);
-    version->Completed(1);
-    request->version = nullptr;
-    return Refuse(info, state, request, Status(Code::kDraining, "the server is shutting down"));
+    return Withdraw(info, state, version, request);
   }
   try {
     // An empty body still needs memory that the parser may read.
     request->body.Reserve(1);
     const Status status = state->decoder()->DecodeOwned(version->spec(), request);
-    if (!status.ok()) return Refuse(info, state, request, status);
+    if (!status.ok()) return Refuse(info, state, version, request, status);
   } catch (const std::bad_alloc&) {
-    return Refuse(info, state, request, Status(Code::kQueueFull, "out of memory for the request"));
+    return Refuse(info, state, version, request, Status(Code::kQueueFull, "out of memory for the request"));
   }
   request->version = version;
   return Accept(info, state, version, handle, request);
@@ -176,7 +189,7 @@ Napi::Value TakeLong(const Napi::CallbackInfo& info) {
   WriteRow(state->ring(), *request, 0);
   auto buffer = Napi::ArrayBuffer::New(info.Env(), request->reply.size());
   std::memcpy(buffer.Data(), request->reply.data(), request->reply.size());
-  state->port()->Release(request);
+  HandOut(state->port().get()).Add(request);
   return buffer;
 }
 
@@ -192,6 +205,7 @@ Napi::Value BodyOpen(const Napi::CallbackInfo& info) {
   AddonState* state = StateOf(info);
   if (!state->is_open()) throw Napi::Error::New(info.Env(), "the engine is not open");
   Request* request = state->port()->Acquire();
+  request->opened_ns = NowNs();
   const double expected = info[0].As<Napi::Number>().DoubleValue();
   // All of it at once: growing would copy megabytes on the loop. A Content-Length is only a claim, but memory
   // that is never written is never really taken, and admission has checked the claim against its limits.

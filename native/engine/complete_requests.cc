@@ -1,10 +1,12 @@
 #include "engine/complete_requests.h"
 
+#include "base/clock.h"
 #include "engine/completion_port.h"
 
 namespace sluice {
 
 void CompleteRequests(ModelVersion* version, Request* const* requests, size_t count) {
+  version->stats.Ended(requests, count, NowNs());
   // Requests of one batch nearly always come from one loop.
   size_t begin = 0;
   while (begin < count) {
@@ -13,7 +15,6 @@ void CompleteRequests(ModelVersion* version, Request* const* requests, size_t co
     requests[begin]->port->Complete(requests + begin, end - begin);
     begin = end;
   }
-  version->Completed(static_cast<int64_t>(count));
 }
 
 }  // namespace sluice

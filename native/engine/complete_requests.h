@@ -1,5 +1,5 @@
-// The end of a request on whatever thread finished it: back to its port, and its version is held no longer.
-// Any thread.
+// The end of a request on whatever thread finished it: counted, and back to its port. Its version is held
+// until the loop has taken the answer. Any thread.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 namespace sluice {
 
 // All requests are of `version` and have their code and reply. Afterwards neither they nor the version may be
-// touched.
+// touched: the loop may be done with both.
 void CompleteRequests(ModelVersion* version, Request* const* requests, size_t count);
 
 }  // namespace sluice

@@ -29,6 +29,9 @@ Request* CompletionPort::Acquire() {
   request->reply.Clear();
   request->body.Clear();
   request->reply_head_bytes = 0;
+  request->opened_ns = 0;
+  request->taken_ns = 0;
+  request->held_ns = 0;
   return request;
 }
 

@@ -50,6 +50,7 @@ void DecodeThread::Work() {
         status = Status(Code::kInternal, "out of memory while the request was decoded");
       }
     }
+    request->decoded_ns = NowNs();
     if (status.ok() && !scheduler_->Submit(version->queue(), &request, 1)) {
       status = Status(Code::kDraining, "the server is shutting down");
     }

@@ -42,11 +42,9 @@ void LoopBatcher::Flush() {
     if (!queue->for_workers.empty()) {
       std::vector<Request*>& requests = queue->for_workers;
       if (!engine_->Submit(queue->version, requests.data(), requests.size())) {
-        for (Request* request : requests) {
+        for (Request* request : requests)
           request->Fail(Status(Code::kDraining, "the server is shutting down"));
-          port_->CompleteOnLoop(request);
-        }
-        queue->version->Completed(static_cast<int64_t>(requests.size()));
+        CompleteOnLoop(queue->version, requests, NowNs());
       }
       requests.clear();
     }
@@ -71,13 +69,19 @@ void LoopBatcher::RunOnLoop(TickQueue* queue, int64_t* spent_ns) {
     const int64_t now_ns = NowNs();
     int64_t look_again_ns = 0;
     if (!queue->for_loop.Take(now_ns, &batch_, &look_again_ns)) return;
+    if (batch_.release == Release::kIdleWorker) batch_.release = Release::kTickEnd;
     const int64_t run_ns = RunBatch(version, &batch_, now_ns);
     *spent_ns += run_ns;
     version->NoteInlineRun(run_ns);
-    for (Request* request : batch_.cancelled) port_->CompleteOnLoop(request);
-    for (Request* request : batch_.requests) port_->CompleteOnLoop(request);
-    version->Completed(static_cast<int64_t>(batch_.requests.size() + batch_.cancelled.size()));
+    CompleteOnLoop(version, batch_.cancelled, now_ns + run_ns);
+    CompleteOnLoop(version, batch_.requests, now_ns + run_ns);
   }
+}
+
+void LoopBatcher::CompleteOnLoop(ModelVersion* version, const std::vector<Request*>& requests,
+                                 int64_t now_ns) {
+  version->stats.Ended(requests.data(), requests.size(), now_ns);
+  for (Request* request : requests) port_->CompleteOnLoop(request);
 }
 
 }  // namespace sluice

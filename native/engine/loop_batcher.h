@@ -34,6 +34,7 @@ class LoopBatcher {
   };
 
   void RunOnLoop(TickQueue* queue, int64_t* spent_ns);
+  void CompleteOnLoop(ModelVersion* version, const std::vector<Request*>& requests, int64_t now_ns);
 
   Engine* const engine_;
   CompletionPort* const port_;

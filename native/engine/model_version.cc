@@ -83,7 +83,7 @@ std::string ModelVersion::LastFailure() {
   return last_failure_;
 }
 
-void ModelVersion::Completed(int64_t count) {
+void ModelVersion::HandedOut(int64_t count) {
   if (count == 0) return;
   if (in_flight_.fetch_sub(count, std::memory_order_acq_rel) == count) in_flight_.notify_all();
 }

@@ -11,6 +11,7 @@
 
 #include "base/model_spec.h"
 #include "codec/output_rows.h"
+#include "engine/version_stats.h"
 #include "run/batch_input.h"
 #include "run/load_runner.h"
 #include "schedule/cost_table.h"
@@ -38,16 +39,7 @@ struct RunPlace {
   std::unique_ptr<RunSlot> slot;
   std::vector<RunTensor> outputs;
   std::vector<OutputRows> rows;
-};
-
-struct VersionCounters {
-  std::atomic<int64_t> requests{0};
-  std::atomic<int64_t> rows{0};
-  std::atomic<int64_t> runs{0};
-  std::atomic<int64_t> failures{0};
-  std::atomic<int64_t> cancelled{0};
-  std::atomic<int64_t> queue_ns{0};
-  std::atomic<int64_t> run_ns{0};
+  RunTimes times;
 };
 
 class ModelVersion {
@@ -79,14 +71,22 @@ class ModelVersion {
   void SetLastFailure(const std::string& message);
   std::string LastFailure();
 
-  // Requests accepted and not completed. The version may be destroyed when it is zero and nothing more is
-  // submitted.
-  void Accepted() { in_flight_.fetch_add(1, std::memory_order_relaxed); }
-  void Completed(int64_t count);
+  // Requests accepted and not yet handed out by their loop. The version may be destroyed when it is zero and
+  // nothing more is submitted.
+  void Accepted() {
+    in_flight_.fetch_add(1, std::memory_order_relaxed);
+    stats.Accepted();
+  }
+  // Accepted a moment ago, and refused after all.
+  void Withdrawn() {
+    stats.Withdrawn();
+    HandedOut(1);
+  }
+  void HandedOut(int64_t count);
   void WaitUntilIdle();
   int64_t in_flight() const { return in_flight_.load(std::memory_order_relaxed); }
 
-  VersionCounters counters;
+  VersionStats stats;
 
  private:
   std::unique_ptr<Runner> model_;

@@ -58,8 +58,10 @@ Dims ReplyDims(const ModelSpec& spec, const TensorSpec& tensor, const RunTensor&
 Status RunRequests(ModelVersion* version, RunPlace* place, Request* const* requests, size_t count,
                    int64_t rows) {
   const ModelSpec& spec = version->spec();
-  version->counters.runs.fetch_add(1, std::memory_order_relaxed);
-  Status status = place->slot->Run(place->input.Gather(requests, count, rows), rows, &place->outputs);
+  const std::vector<RunTensor>& gathered = place->input.Gather(requests, count, rows);
+  place->times.gathered_ns = NowNs();
+  Status status = place->slot->Run(gathered, rows, &place->outputs);
+  place->times.ran_ns = NowNs();
   if (status.ok()) status = CheckOutputs(spec, place->outputs, rows);
   if (!status.ok()) return status;
 
@@ -83,22 +85,26 @@ Status RunRequests(ModelVersion* version, RunPlace* place, Request* const* reque
     }
     if (Status encoded = EncodeReply(spec, place->rows, request); !encoded.ok()) request->Fail(encoded);
   }
+  place->times.encoded_ns = NowNs();
+  version->stats.Ran(requests, count, rows, place->times);
   return Status();
 }
 
 // Memory may run out anywhere in a run; that is a failed run, not a dead process.
 Status TryRun(ModelVersion* version, RunPlace* place, Request* const* requests, size_t count, int64_t rows) {
+  Status status;
   try {
-    return RunRequests(version, place, requests, count, rows);
+    status = RunRequests(version, place, requests, count, rows);
   } catch (const std::exception& error) {
-    return Status(Code::kRunFailed, error.what());
+    status = Status(Code::kRunFailed, error.what());
   } catch (...) {
-    return Status(Code::kRunFailed, "unknown exception");
+    status = Status(Code::kRunFailed, "unknown exception");
   }
+  if (!status.ok()) version->stats.RunFailed();
+  return status;
 }
 
 void FailRequest(ModelVersion* version, Request* request, const Status& status) {
-  version->counters.failures.fetch_add(1, std::memory_order_relaxed);
   version->SetLastFailure(status.message());
   request->Fail(
       Status(Code::kRunFailed, "the run of " + version->spec().display + " failed on this request"));
@@ -108,31 +114,26 @@ void FailRequest(ModelVersion* version, Request* request, const Status& status) 
 
 int64_t RunBatch(ModelVersion* version, Batch* batch, int64_t now_ns) {
   static const Status kCancelledStatus(Code::kCancelled, "the request was cancelled");
-  VersionCounters& counters = version->counters;
   for (Request* request : batch->cancelled) request->Fail(kCancelledStatus);
-  counters.cancelled.fetch_add(static_cast<int64_t>(batch->cancelled.size()), std::memory_order_relaxed);
+  version->stats.TakenCancelled(batch->cancelled.data(), batch->cancelled.size(), now_ns);
   if (batch->requests.empty()) return 0;
 
-  int64_t waited_ns = 0;
-  for (const Request* request : batch->requests) waited_ns += now_ns - request->submitted_ns;
   const size_t count = batch->requests.size();
+  version->stats.Taken(batch->requests.data(), count, batch->release, batch->held_since_ns, now_ns);
   std::unique_ptr<RunPlace> place = version->TakePlace();
+  place->times.begun_ns = now_ns;
   const Status status = TryRun(version, place.get(), batch->requests.data(), count, batch->rows);
   if (!status.ok() && count == 1) {
     FailRequest(version, batch->requests[0], status);
   } else if (!status.ok()) {
     for (Request*& request : batch->requests) {
+      place->times.begun_ns = NowNs();
       const Status alone = TryRun(version, place.get(), &request, 1, request->rows);
       if (!alone.ok()) FailRequest(version, request, alone);
     }
   }
   version->ReturnPlace(std::move(place));
-  const int64_t run_ns = NowNs() - now_ns;
-  counters.requests.fetch_add(static_cast<int64_t>(count), std::memory_order_relaxed);
-  counters.rows.fetch_add(batch->rows, std::memory_order_relaxed);
-  counters.queue_ns.fetch_add(waited_ns, std::memory_order_relaxed);
-  counters.run_ns.fetch_add(run_ns, std::memory_order_relaxed);
-  return run_ns;
+  return NowNs() - now_ns;
 }
 
 }  // namespace sluice

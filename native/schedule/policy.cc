@@ -11,15 +11,18 @@ BatchDecision DecideBatch(const BatchRules& rules, const LaneFacts& facts, int64
   BatchDecision decision;
   decision.may_run = true;
   decision.take_rows = rules.limit_rows;
+  if (facts.rows >= rules.limit_rows) decision.release = Release::kFull;
   if (facts.rows >= rules.limit_rows || rules.max_queue_delay_ns <= 0) return decision;
 
   const int64_t release_ns = facts.oldest_ns + rules.max_queue_delay_ns;
+  decision.release = Release::kDelayOver;
   if (release_ns - now_ns < kShortestWaitNs) return decision;
 
   // Triton's rule: the largest preferred size that is reached is sent at once, what is over waits on.
   for (auto size = rules.preferred_rows.rbegin(); size != rules.preferred_rows.rend(); ++size) {
     if (*size < rules.limit_rows && facts.rows >= *size) {
       decision.take_rows = *size;
+      decision.release = Release::kPreferred;
       return decision;
     }
   }

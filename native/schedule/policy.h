@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/release.h"
+
 namespace sluice {
 
 struct BatchRules {
@@ -20,7 +22,8 @@ struct LaneFacts {
 
 struct BatchDecision {
   bool may_run = false;
-  int64_t take_rows = 0;      // upper bound for this batch
+  int64_t take_rows = 0;  // upper bound for this batch
+  Release release = Release::kIdleWorker;
   int64_t look_again_ns = 0;  // when not: the instant at which waiting ends
 };
 

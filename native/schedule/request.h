@@ -65,8 +65,15 @@ struct Request {
   int64_t head_length = -1;
 
   // Times, monotonic nanoseconds.
+  int64_t opened_ns = 0;  // the first byte of a body that came in pieces; 0 = it came in one
   int64_t submitted_ns = 0;
   int64_t deadline_ns = 0;  // always set: the request is answered by then
+  int64_t decoded_ns = 0;
+  int64_t taken_ns = 0;  // left the queue in a batch; 0 = never
+  int64_t held_ns = 0;   // how long the policy let it wait for company while a worker was free
+  int64_t ended_ns = 0;
+
+  size_t body_bytes = 0;  // as it came; for the statistics
 
   // Result.
   Code code = Code::kOk;

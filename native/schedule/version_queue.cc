@@ -29,24 +29,29 @@ void VersionQueue::Push(Request* request) {
 
 bool VersionQueue::Take(int64_t now_ns, Batch* batch, int64_t* look_again_ns) {
   size_t chosen = lanes_.size();
-  int64_t chosen_take_rows = 0;
+  BatchDecision chosen_decision;
   int64_t oldest_ns = std::numeric_limits<int64_t>::max();
   for (size_t i = 0; i < lanes_.size(); ++i) {
-    const Lane& lane = lanes_[i];
+    Lane& lane = lanes_[i];
     const LaneFacts facts{lane.rows, lane.waiting[lane.first]->submitted_ns};
     if (facts.oldest_ns >= oldest_ns) continue;
     const BatchDecision decision = DecideBatch(rules_, facts, now_ns);
     if (decision.may_run) {
       chosen = i;
-      chosen_take_rows = decision.take_rows;
+      chosen_decision = decision;
       oldest_ns = facts.oldest_ns;
-    } else if (*look_again_ns == 0 || decision.look_again_ns < *look_again_ns) {
-      *look_again_ns = decision.look_again_ns;
+      continue;
     }
+    if (lane.held_since_ns == 0) lane.held_since_ns = now_ns;
+    if (*look_again_ns == 0 || decision.look_again_ns < *look_again_ns)
+      *look_again_ns = decision.look_again_ns;
   }
   if (chosen == lanes_.size()) return false;
 
-  TakeFromLane(&lanes_[chosen], chosen_take_rows, batch);
+  batch->release = chosen_decision.release;
+  batch->held_since_ns = lanes_[chosen].held_since_ns;
+  lanes_[chosen].held_since_ns = 0;
+  TakeFromLane(&lanes_[chosen], chosen_decision.take_rows, batch);
   if (lanes_[chosen].first == lanes_[chosen].waiting.size()) {
     if (chosen + 1 != lanes_.size()) lanes_[chosen] = std::move(lanes_.back());
     lanes_.pop_back();

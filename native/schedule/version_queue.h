@@ -15,6 +15,8 @@ struct Batch {
   std::vector<Request*> requests;
   std::vector<Request*> cancelled;  // taken out without running
   int64_t rows = 0;
+  Release release = Release::kIdleWorker;
+  int64_t held_since_ns = 0;  // since when the policy kept its lane waiting for company; 0 = it never did
 };
 
 class VersionQueue {
@@ -42,6 +44,7 @@ class VersionQueue {
     std::vector<Request*> waiting;  // consumed from `first`
     size_t first = 0;
     int64_t rows = 0;
+    int64_t held_since_ns = 0;
   };
 
   void TakeFromLane(Lane* lane, int64_t take_rows, Batch* batch);

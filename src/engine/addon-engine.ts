@@ -4,16 +4,9 @@
  */
 import { availableParallelism } from 'node:os';
 import type { ServePlan, StartReport } from '../core/model.js';
+import type { VersionStats } from '../core/version-stats.js';
 import { addonPath, fromAddonError, loadAddon, type Addon } from './addon.js';
-import type {
-  Engine,
-  EngineInfo,
-  ModelHandle,
-  OpenOptions,
-  OpenedModel,
-  ReplySink,
-  VersionStats,
-} from './engine.js';
+import type { Engine, EngineInfo, ModelHandle, OpenOptions, OpenedModel, ReplySink } from './engine.js';
 import { findOnnxruntime } from './onnxruntime.js';
 
 export interface EngineOptions {

@@ -8,14 +8,32 @@ import { fileURLToPath } from 'node:url';
 import { DATA_TYPES, DATA_TYPE_NAMES } from '../core/data-types.js';
 import { ERRORS, SluiceError, errorName, type ErrorName } from '../core/errors.js';
 import type { ServePlan, StartReport } from '../core/model.js';
-import type { EngineInfo, OpenOptions, OpenedModel, VersionStats } from './engine.js';
+import {
+  BUCKETS,
+  bucketUpperNs,
+  OUTCOMES,
+  PROTOCOLS,
+  RELEASES,
+  STAGES,
+  type VersionStats,
+} from '../core/version-stats.js';
+import type { EngineInfo, OpenOptions, OpenedModel } from './engine.js';
 
-const INTERFACE_NUMBER = 3;
+const INTERFACE_NUMBER = 4;
 
-export interface Addon {
+/** What both sides must agree on. */
+export interface Handshake {
   readonly interfaceNumber: number;
   readonly dataTypes: readonly string[];
   readonly errors: readonly string[];
+  readonly stages: readonly string[];
+  readonly outcomes: readonly string[];
+  readonly releases: readonly string[];
+  readonly protocols: readonly string[];
+  readonly bucketUpperNs: readonly number[];
+}
+
+export interface Addon extends Handshake {
   openEngine(
     options: {
       onnxruntimePath: string;
@@ -71,7 +89,7 @@ export function loadAddon(path: string): Addon {
 }
 
 /** Both sides must mean the same by every number that crosses the border. */
-export function checkHandshake(addon: Pick<Addon, 'interfaceNumber' | 'dataTypes' | 'errors'>): void {
+export function checkHandshake(addon: Handshake): void {
   if (addon.interfaceNumber !== INTERFACE_NUMBER) {
     throw differs('interface number', String(INTERFACE_NUMBER), String(addon.interfaceNumber));
   }
@@ -84,6 +102,26 @@ export function checkHandshake(addon: Pick<Addon, 'interfaceNumber' | 'dataTypes
     const number = ERRORS[name].number;
     if (number < 100 && addon.errors[number] !== name)
       throw differs(`error ${number}`, name, String(addon.errors[number]));
+  }
+  compareList('stages', STAGES, addon.stages);
+  compareList('outcomes', OUTCOMES, addon.outcomes);
+  compareList('releases', RELEASES, addon.releases);
+  compareList('protocols', PROTOCOLS, addon.protocols);
+  compareList(
+    'bounds of histogram buckets',
+    Array.from({ length: BUCKETS }, (_, bucket) => bucketUpperNs(bucket)),
+    addon.bucketUpperNs,
+  );
+}
+
+function compareList(
+  what: string,
+  ours: ReadonlyArray<string | number>,
+  theirs: ReadonlyArray<string | number>,
+) {
+  const length = Math.max(ours.length, theirs.length);
+  for (let at = 0; at < length; at += 1) {
+    if (ours[at] !== theirs[at]) throw differs(`${what}: number ${at}`, String(ours[at]), String(theirs[at]));
   }
 }
 

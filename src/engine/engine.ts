@@ -3,6 +3,7 @@
  * Bytes given to `submit` are copied before it returns; bytes handed to `delivered` are valid during that call only.
  */
 import type { ModelSignature, ServePlan, StartReport } from '../core/model.js';
+import type { VersionStats } from '../core/version-stats.js';
 
 /** Number of an opened model version inside the addon. */
 export type ModelHandle = number;
@@ -39,20 +40,6 @@ export interface ReplySink {
    * `bytes` must be used or copied before this returns, or before what `onDelivered` calls has returned.
    */
   delivered(status: number, bytes: Uint8Array, headLength: number): void;
-}
-
-export interface VersionStats {
-  readonly requests: number;
-  readonly rows: number;
-  readonly runs: number;
-  readonly failures: number;
-  readonly cancelled: number;
-  readonly queueUs: number;
-  readonly runUs: number;
-  /** The newest run failure, for the log; clients get a general message. */
-  readonly lastFailure: string;
-  /** Requests accepted and not yet answered. */
-  readonly inFlight: number;
 }
 
 /**

@@ -4,18 +4,7 @@
  */
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { Snapshot, VersionEntry } from '../core/snapshot.js';
-
-/** What the engine counts for one version. */
-export interface VersionStats {
-  readonly requests: number;
-  readonly rows: number;
-  readonly runs: number;
-  readonly failures: number;
-  readonly cancelled: number;
-  readonly queueUs: number;
-  readonly runUs: number;
-  readonly inFlight: number;
-}
+import { outcomeCount, runCount, type VersionStats } from '../core/version-stats.js';
 
 export interface MetricSources {
   readonly models: { readonly snapshot: Snapshot };
@@ -33,28 +22,22 @@ interface CounterRow {
 }
 
 const VERSION_COUNTERS: readonly CounterRow[] = [
-  { name: 'sluice_requests_total', help: 'Requests answered or failed', read: (stats) => stats.requests },
-  { name: 'sluice_rows_total', help: 'Rows of those requests', read: (stats) => stats.rows },
   {
-    name: 'sluice_runs_total',
-    help: 'Session runs; rows per run is the batching',
-    read: (stats) => stats.runs,
+    name: 'sluice_requests_total',
+    help: 'Requests that ran',
+    read: (stats) => outcomeCount(stats, 'ok') + outcomeCount(stats, 'failed'),
   },
-  { name: 'sluice_failures_total', help: 'Requests whose run failed', read: (stats) => stats.failures },
+  { name: 'sluice_rows_total', help: 'Rows of answered requests', read: (stats) => stats.okRows },
+  { name: 'sluice_runs_total', help: 'Session runs; rows per run is the batching', read: runCount },
+  {
+    name: 'sluice_failures_total',
+    help: 'Requests whose run failed',
+    read: (stats) => outcomeCount(stats, 'failed'),
+  },
   {
     name: 'sluice_cancelled_total',
     help: 'Requests whose client went away',
-    read: (stats) => stats.cancelled,
-  },
-  {
-    name: 'sluice_queue_seconds_total',
-    help: 'Time that requests waited',
-    read: (stats) => stats.queueUs / 1e6,
-  },
-  {
-    name: 'sluice_run_seconds_total',
-    help: 'Time spent in session runs',
-    read: (stats) => stats.runUs / 1e6,
+    read: (stats) => outcomeCount(stats, 'cancelled'),
   },
 ];
 

@@ -4,9 +4,11 @@
  * itself on the next turn of the loop.
  */
 import { ERRORS, type ErrorName } from '../../src/core/errors.js';
-import type { Engine, EngineInfo, OpenedModel, ReplySink, VersionStats } from '../../src/engine/engine.js';
+import type { Engine, EngineInfo, OpenedModel, ReplySink } from '../../src/engine/engine.js';
 import { FRAME_FACT_COUNT, FRAME_FACTS, FRAME_KINDS } from '../../src/engine/frame-facts.js';
 import type { StartReport } from '../../src/core/model.js';
+import type { VersionStats } from '../../src/core/version-stats.js';
+import { emptyStats } from './version-stats.js';
 
 export interface Submission {
   readonly ticket: number;
@@ -170,8 +172,7 @@ export class PuppetEngine implements Engine {
   }
 
   stats(): VersionStats {
-    const counts = { requests: 0, rows: 0, runs: 0, failures: 0, cancelled: 0, inFlight: 0 };
-    return { ...counts, queueUs: 0, runUs: 0, lastFailure: '' };
+    return emptyStats();
   }
 
   shutdown(): Promise<void> {

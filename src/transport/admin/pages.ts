@@ -2,7 +2,7 @@
  * The rows of the admin table that every server has: metrics, health, and the models with what is known about each version.
  */
 import type { Snapshot, VersionEntry } from '../../core/snapshot.js';
-import type { VersionStats } from '../../engine/engine.js';
+import { summarise, type VersionStats } from '../../core/version-stats.js';
 import type { Metadata } from '../../serving/metadata.js';
 import { jsonReply } from '../../serving/replies.js';
 import { adminRoute, type AdminRoute } from './route.js';
@@ -67,6 +67,7 @@ function modelTable(snapshot: Snapshot, sources: AdminSources): object[] {
 
 function versionRow(version: VersionEntry, sources: AdminSources): object {
   const { plan, report } = version;
+  const stats = sources.statsOf(version);
   return {
     version: version.version,
     state: version.state,
@@ -78,6 +79,6 @@ function versionRow(version: VersionEntry, sources: AdminSources): object {
     execution: report?.execution,
     batchLimitRows: report?.batchLimitRows,
     warmupMs: report?.warmupMs,
-    stats: sources.statsOf(version),
+    stats: stats === undefined ? undefined : summarise(stats),
   };
 }
