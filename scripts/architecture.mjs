@@ -7,7 +7,7 @@ export const TYPESCRIPT = {
   // Lowest first.
   floors: [
     ['core'],
-    ['models', 'routing', 'engine', 'metrics'],
+    ['access', 'models', 'routing', 'engine', 'metrics'],
     ['serving'],
     ['transport'],
     ['config'],

@@ -34,11 +34,18 @@ const settingsSchema = z.object({
     .default('127.0.0.1')
     .describe('address to listen on; one that is not loopback needs --allow-anonymous'),
   port: port.default(8000).describe('port for inference; 0 takes any free one'),
-  adminPort: port.default(8002).describe('port for metrics, on 127.0.0.1 only; 0 takes any free one'),
+  adminHost: word
+    .default('127.0.0.1')
+    .describe('address of the admin listener; one that is not loopback needs keys'),
+  adminPort: port.default(8002).describe('port of the admin listener; 0 takes any free one'),
   logLevel: oneOf(LOG_LEVELS)
     .default('info')
     .describe(`how much to log: ${LOG_LEVELS.join(', ')}`),
+  keys: word.optional().describe('file of API keys (see "sluice keys"); with it every request needs one'),
   allowAnonymous: yesNo.default(false).describe('serve clients from other machines without any key'),
+  allowedHosts: word
+    .optional()
+    .describe('names, with commas between, that the admin listener may be reached by'),
   onnxruntime: word
     .optional()
     .describe('libonnxruntime file to load; by default the one of onnxruntime-node'),
@@ -138,7 +145,7 @@ function fromFile(path: string): GivenSettings {
     if (!isSetting(name))
       throw invalid(`${source}: unknown setting "${name}"${didYouMean(name, SETTING_NAMES)}`);
     const value: unknown = document.get(name);
-    const isPath = name === 'repository' || name === 'onnxruntime';
+    const isPath = name === 'repository' || name === 'onnxruntime' || name === 'keys';
     const meant = typeof value === 'string' ? fromText(name, value) : value;
     given.set(name, {
       value: isPath && typeof meant === 'string' ? resolve(dirname(path), meant) : meant,
@@ -190,10 +197,21 @@ export function isLoopback(host: string): boolean {
 }
 
 function checkTogether(settings: Settings): void {
-  if (!isLoopback(settings.host) && !settings.allowAnonymous) {
+  const hasKeys = settings.keys !== undefined;
+  if (hasKeys && settings.allowAnonymous)
+    throw invalid(
+      'allowAnonymous: expected to be left out where there are keys; with them every request needs one',
+    );
+  if (!isLoopback(settings.host) && !settings.allowAnonymous && !hasKeys) {
     throw invalid(
       `host ${settings.host}: clients from other machines could use the server without any key; ` +
-        'listen on 127.0.0.1, or say --allow-anonymous',
+        'listen on 127.0.0.1, give a file of --keys, or say --allow-anonymous',
+    );
+  }
+  if (!isLoopback(settings.adminHost) && !hasKeys) {
+    throw invalid(
+      `adminHost ${settings.adminHost}: anybody who reaches it could change what is served; ` +
+        'listen on 127.0.0.1, or give a file of --keys',
     );
   }
   if (settings.port !== 0 && settings.port === settings.adminPort) {

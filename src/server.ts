@@ -3,6 +3,9 @@
  * Start: engine, listeners (live, not ready), models, ready. Stop: not ready, no new connections, drain, engine, sockets.
  */
 import { readFileSync } from 'node:fs';
+import { Access } from './access/access.js';
+import { HostList, listOf } from './access/hosts.js';
+import { KeyWatch } from './access/key-watch.js';
 import type { Settings } from './config.js';
 import type { Snapshot, VersionEntry } from './core/snapshot.js';
 import type { VersionStats } from './core/version-stats.js';
@@ -16,19 +19,18 @@ import { Metadata } from './serving/metadata.js';
 import { makeAdmin } from './transport/admin/admin.js';
 import { adminPages } from './transport/admin/pages.js';
 import { chooseTransport } from './transport/choose.js';
+import { guarded } from './transport/guard.js';
 import { Routes } from './transport/routes.js';
 import type { Listening, Transport } from './transport/transport.js';
 
 /** Body bytes of all requests inside together. */
 const IN_FLIGHT_BYTES = 1024 ** 3;
-const ADMIN_HOST = '127.0.0.1';
 const EXTENSIONS = ['binary_tensor_data'];
 
 export type ServerLog = StoreLog;
 
 export interface RunningServer {
   readonly port: number;
-  /** Metrics may tell more than clients should know, so this is 127.0.0.1 whatever `host` is. */
   readonly adminHost: string;
   readonly adminPort: number;
   readonly transportName: Transport['name'];
@@ -48,9 +50,15 @@ export async function startServer(
   log: ServerLog,
   parts: ServerParts = {},
 ): Promise<RunningServer> {
+  const keys = settings.keys === undefined ? undefined : new KeyWatch(settings.keys, log);
+  const access = keys?.access ?? Access.open();
   const engine = (parts.createEngine ?? engineOf)(settings);
   const models = new ModelStore(engine, log);
-  const readiness = { isStopping: false, isReady: () => models.isReady(settings.strictReadiness) };
+  const readiness = {
+    isStopping: false,
+    hidesNames: !access.isOpen,
+    isReady: () => models.isReady(settings.strictReadiness),
+  };
   const admission = new Admission({
     jsonBodyBytes: settings.jsonBodyBytes,
     binaryBodyBytes: settings.binaryBodyBytes,
@@ -61,23 +69,30 @@ export async function startServer(
   const statsOf = (version: VersionEntry): VersionStats | undefined =>
     version.handle < 0 ? undefined : engine.stats(version.handle);
   const metrics = new Metrics({ models, admission, statsOf });
-  const admin = makeAdmin(
-    [...adminPages({ metadata, models, metrics, statsOf })],
-    { version: packageVersion() },
-    (error) => {
+  const admin = makeAdmin({
+    rows: [...adminPages({ metadata, models, metrics, statsOf })],
+    facts: { version: packageVersion() },
+    access,
+    hosts: new HostList([settings.adminHost, ...listOf(settings.allowedHosts)]),
+    reportFault: (error) => {
       log.error({ err: error }, 'An admin request failed inside the server');
     },
-  );
+  });
 
   const listeners: Listening[] = [];
   const closeAll = (): void => {
+    keys?.close();
     for (const listening of listeners) listening.close();
   };
   try {
     const transport = await chooseTransport(settings.transport, log);
-    const inference = await transport.listen(settings.host, settings.port, routes.handle);
+    const inference = await transport.listen(
+      settings.host,
+      settings.port,
+      guarded(access, routes.needOf, routes.handle),
+    );
     listeners.push(inference);
-    const adminListening = await transport.listen(ADMIN_HOST, settings.adminPort, admin.handle);
+    const adminListening = await transport.listen(settings.adminHost, settings.adminPort, admin.handle);
     listeners.push(adminListening);
     await models.load(settings.repository);
 
@@ -93,7 +108,7 @@ export async function startServer(
     };
     return {
       port: inference.port,
-      adminHost: ADMIN_HOST,
+      adminHost: settings.adminHost,
       adminPort: adminListening.port,
       transportName: transport.name,
       engineInfo: engine.info(),

@@ -6,6 +6,7 @@ import { SluiceError } from '../core/errors.js';
 import { addDoctor } from './doctor.js';
 import { CommandEnd, EXIT, exitCodeOf } from './exit-codes.js';
 import { addInspect } from './inspect.js';
+import { addKeys } from './keys.js';
 import { addServe } from './serve.js';
 
 function packageVersion(): string {
@@ -27,13 +28,18 @@ function makeProgram(): Command {
 Examples:
   sluice serve ./models           serve a model repository
   sluice inspect ./model.onnx     what a model takes and gives, and a config.pbtxt for it
-  sluice doctor                   what this machine has and lacks, with the command that mends it`,
+  sluice doctor                   what this machine has and lacks, with the command that mends it
+  sluice keys new --id web --scopes infer --file keys.json`,
     )
     .exitOverride();
   addServe(program);
   addInspect(program);
   addDoctor(program);
-  for (const command of program.commands) command.copyInheritedSettings(program);
+  addKeys(program);
+  for (const command of program.commands) {
+    command.copyInheritedSettings(program);
+    for (const verb of command.commands) verb.copyInheritedSettings(command);
+  }
   return program;
 }
 

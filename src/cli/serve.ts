@@ -15,7 +15,7 @@ const EXAMPLES = `
 Examples:
   sluice serve ./models                                  a repository: ./models/<model>/<version>/model.onnx
   sluice serve ./model.onnx --port 0                     one file, on any free port (printed)
-  sluice serve ./models --host 0.0.0.0 --allow-anonymous for other machines, without keys
+  sluice serve ./models --host 0.0.0.0 --keys keys.json  for other machines, with API keys ("sluice keys")
   sluice serve --config sluice.yaml                      settings from a file (YAML or JSON)
 
 Then, for example:

@@ -21,6 +21,7 @@ export interface SnapshotSource {
 export class InferRoute {
   private seen: Snapshot | undefined;
   private target: VersionEntry | undefined;
+  readonly scope = 'infer';
 
   constructor(
     readonly modelName: string,

@@ -18,6 +18,8 @@ export interface Readiness {
   /** From the moment a stop begins. */
   readonly isStopping: boolean;
   isReady(): boolean;
+  /** Health is open to everybody; where keys are needed, the names of models are not. */
+  readonly hidesNames?: boolean;
 }
 
 export class Metadata {
@@ -38,6 +40,7 @@ export class Metadata {
   ready(): Reply {
     if (this.readiness.isStopping) return errorReply('DRAINING', 'The server is stopping');
     if (this.readiness.isReady()) return jsonReply({ ready: true });
+    if (this.readiness.hidesNames === true) return errorReply('NOT_READY', 'Not every model is ready');
     const missing = [...this.models.snapshot.models.values()].filter((model) => !model.isReady);
     const names = missing.map((model) => model.name).join(', ');
     return errorReply(

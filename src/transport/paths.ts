@@ -76,3 +76,13 @@ export function parsePath(path: string): PathRoute | undefined {
   if (kind === undefined || segments.length !== next + 1) return undefined;
   return kind === 'infer' ? { kind, modelName, version } : { kind, modelName, version };
 }
+
+/** Every kind of path there is, for checks that must not forget one. */
+export function knownPaths(modelName: string): string[] {
+  const ofModel = ['', `/versions/1`].flatMap((version) =>
+    ['', ...KIND_BY_VERB.keys()].map(
+      (verb) => `${MODELS_PREFIX}${modelName}${version}${verb === '' ? '' : `/${verb}`}`,
+    ),
+  );
+  return [...FIXED.keys(), ...ofModel];
+}

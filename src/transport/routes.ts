@@ -6,6 +6,7 @@ import type { BodySink, Reply, RequestHandler, RequestHead, Responder } from '..
 import { InferRoute, type Infer } from '../serving/infer.js';
 import type { Metadata } from '../serving/metadata.js';
 import { errorReply, RefusalSink } from '../serving/replies.js';
+import type { Need } from './guard.js';
 import { parsePath, type ReadPath } from './paths.js';
 
 /** Raw paths that are remembered; one model may be spelt in many ways. */
@@ -53,6 +54,16 @@ export class Routes {
     }
     responder.send(this.read(route));
     return null;
+  };
+
+  /** What a key must be good for: health is open, and a path that nobody knows is no exception. */
+  readonly needOf = ({ path }: RequestHead): Need | undefined => {
+    const known = this.inferRoutes.get(path);
+    if (known !== undefined) return known;
+    const route = parsePath(path);
+    if (route?.kind === 'live' || route?.kind === 'ready') return undefined;
+    const modelName = route !== undefined && 'modelName' in route ? route.modelName : '';
+    return { scope: 'infer', modelName };
   };
 
   private read(route: ReadPath): Reply {

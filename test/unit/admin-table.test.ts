@@ -1,6 +1,8 @@
 /** The admin listener without a socket: matching, methods, body checks, errors, asynchronous answers, the document. */
 import t from 'tap';
 import { z } from 'zod';
+import { Access } from '../../src/access/access.js';
+import { HostList } from '../../src/access/hosts.js';
 import { SluiceError } from '../../src/core/errors.js';
 import { jsonReply } from '../../src/serving/replies.js';
 import { makeAdmin } from '../../src/transport/admin/admin.js';
@@ -58,7 +60,13 @@ function rig() {
       },
     }),
   ];
-  const admin = makeAdmin(rows, { version: '1.2.3' }, (error) => faults.push(error));
+  const admin = makeAdmin({
+    rows,
+    facts: { version: '1.2.3' },
+    access: Access.open(),
+    hosts: new HostList([]),
+    reportFault: (error) => faults.push(error),
+  });
   const ask = async (
     method: string,
     path: string,

@@ -18,6 +18,7 @@ t.test('without anything else the defaults hold', (t) => {
     repository: 'models',
     host: '127.0.0.1',
     port: 8000,
+    adminHost: '127.0.0.1',
     adminPort: 8002,
     logLevel: 'info',
     allowAnonymous: false,
@@ -122,7 +123,19 @@ const REFUSED: Array<
     { SLUICE_PROT: '1' },
     /unknown variable SLUICE_PROT \(did you mean SLUICE_PORT\?\)/,
   ],
-  ['an open address', { ...REPOSITORY, host: '0.0.0.0' }, {}, /^host 0\.0\.0\.0: .*--allow-anonymous/],
+  [
+    'an open address',
+    { ...REPOSITORY, host: '0.0.0.0' },
+    {},
+    /^host 0\.0\.0\.0: .*--keys.*--allow-anonymous/,
+  ],
+  [
+    'an open admin address',
+    { ...REPOSITORY, host: '0.0.0.0', adminHost: '0.0.0.0', allowAnonymous: true },
+    {},
+    /^adminHost 0\.0\.0\.0: .*--keys/,
+  ],
+  ['keys for nobody', { ...REPOSITORY, keys: 'k', allowAnonymous: true }, {}, /^allowAnonymous: /],
   [
     'one port for both',
     { ...REPOSITORY, port: '9', adminPort: '9' },

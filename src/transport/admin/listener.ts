@@ -2,16 +2,19 @@
  * The way of an admin request: path, method, body within its limit, JSON, validation, run, answer. Every row of the table
  * goes this one way, so a row cannot forget a check. Lives on the loop; never on the way of an infer request.
  */
+import type { Access } from '../../access/access.js';
 import { SluiceError } from '../../core/errors.js';
 import type { BodySink, Reply, RequestHandler, RequestHead, Responder } from '../../core/exchange.js';
 import { problemText } from '../../core/problem.js';
 import { errorReply, RefusalSink } from '../../serving/replies.js';
+import { refuse } from '../guard.js';
 import { methodNotAllowed, notFound } from '../routes.js';
 import { KEPT_HEADERS, type AdminCall, type AdminRoute, type KeptHeader } from './route.js';
 import { allowOf, type AdminTable } from './table.js';
 
 export interface AdminListenerOptions {
   readonly table: AdminTable;
+  readonly access: Access;
   /** Told about what a row threw without meaning to; the client gets a 500. */
   readonly reportFault: (error: unknown) => void;
 }
@@ -19,7 +22,7 @@ export interface AdminListenerOptions {
 const JSON_TYPE = /^application\/([\w.-]+\+)?json\s*(;|$)/i;
 const IGNORED: BodySink = { chunk: () => undefined, aborted: () => undefined };
 
-export function adminListener({ table, reportFault }: AdminListenerOptions): RequestHandler {
+export function adminListener({ table, access, reportFault }: AdminListenerOptions): RequestHandler {
   return (head, responder) => {
     const found = table.find(head.path);
     if (found === undefined) return refuse(head, responder, notFound());
@@ -28,7 +31,8 @@ export function adminListener({ table, reportFault }: AdminListenerOptions): Req
     const refusal = typeRefusal(route, head);
     if (refusal !== undefined) return refuse(head, responder, refusal);
 
-    const call = new Call(route, found.params, head, responder, reportFault);
+    const callerId = access.callerOf(head)?.id ?? 'anonymous';
+    const call = new Call(route, found.params, head, callerId, responder, reportFault);
     if (route.method === 'GET') {
       call.run(undefined);
       return responder.isClosed ? null : IGNORED;
@@ -39,17 +43,6 @@ export function adminListener({ table, reportFault }: AdminListenerOptions): Req
       call.run(bytes);
     });
   };
-}
-
-function isRead(method: string): boolean {
-  return method === 'GET' || method === 'HEAD';
-}
-
-/** A body on its way is read before the answer; a read has none that counts. */
-function refuse(head: RequestHead, responder: Responder, reply: Reply): BodySink | null {
-  if (!isRead(head.method)) return new RefusalSink(responder, reply);
-  responder.send(reply);
-  return null;
 }
 
 function tooLarge(route: AdminRoute, bytes: number): Reply {
@@ -72,12 +65,12 @@ function typeRefusal(route: AdminRoute, head: RequestHead): Reply | undefined {
 class Call {
   private readonly headers: Record<KeptHeader, string>;
   private readonly queryText: string;
-  readonly callerId = 'anonymous';
 
   constructor(
     private readonly route: AdminRoute,
     private readonly params: Readonly<Record<string, string>>,
     head: RequestHead,
+    private readonly callerId: string,
     private readonly responder: Responder,
     private readonly reportFault: (error: unknown) => void,
   ) {
