@@ -11,6 +11,7 @@ import { didYouMean, nearestWord } from './core/nearest.js';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const TRANSPORTS = ['auto', 'uws', 'node'] as const;
+const CONTROL_MODES = ['none', 'poll', 'explicit'] as const;
 const UNITS: Record<string, number> = { KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
 
 function wholeNumber(least: number, most: number) {
@@ -66,6 +67,23 @@ const settingsSchema = z.object({
   strictReadiness: yesNo
     .default(true)
     .describe('ready only when every model is; otherwise as soon as loading is over'),
+  modelControl: oneOf(CONTROL_MODES)
+    .default('none')
+    .describe('how the set of models changes: none, poll (follow the repository), explicit (on command)'),
+  loadModel: z
+    .string('expected names of models, or *')
+    .default('')
+    .describe('models to load at the start with explicit control, with commas between; * for all'),
+  pollIntervalMs: wholeNumber(100, 86_400_000)
+    .default(15_000)
+    .describe('time between two looks at the repository with poll control'),
+  parallelLoads: wholeNumber(1, 64).default(2).describe('versions that load at the same time'),
+  strict: yesNo
+    .default(false)
+    .describe('serve only versions whose manifest.json has the sha256 of every file'),
+  privateDirectory: word
+    .optional()
+    .describe('folder for private copies of model files while they load; by default in the temporary folder'),
 });
 
 export type Settings = z.output<typeof settingsSchema>;

@@ -9,10 +9,12 @@ import { KeyWatch } from './access/key-watch.js';
 import type { Settings } from './config.js';
 import type { Snapshot, VersionEntry } from './core/snapshot.js';
 import type { VersionStats } from './core/version-stats.js';
+import { ask } from './engine/ask.js';
 import { createEngine } from './engine/addon-engine.js';
 import type { Engine, EngineInfo } from './engine/engine.js';
 import { Metrics } from './metrics/metrics.js';
-import { ModelStore, type StoreLog } from './models/store.js';
+import { PrivateFolder } from './models/private-folder.js';
+import { ModelStore, type ModelLoader, type StoreLog } from './models/store.js';
 import { Admission } from './serving/admission.js';
 import { Infer } from './serving/infer.js';
 import { Metadata } from './serving/metadata.js';
@@ -53,7 +55,16 @@ export async function startServer(
   const keys = settings.keys === undefined ? undefined : new KeyWatch(settings.keys, log);
   const access = keys?.access ?? Access.open();
   const engine = (parts.createEngine ?? engineOf)(settings);
-  const models = new ModelStore(engine, log);
+  const privateFolder = new PrivateFolder(settings.privateDirectory);
+  const models = new ModelStore(loaderOf(engine), log, {
+    control: settings.modelControl,
+    loadModels: settings.loadModel.split(',').filter((name) => name !== ''),
+    pollMs: settings.pollIntervalMs,
+    parallelLoads: settings.parallelLoads,
+    needsManifest: settings.strict,
+    holdMs: settings.defaultDeadlineMs,
+    nextPrivatePath: () => privateFolder.next(),
+  });
   const readiness = {
     isStopping: false,
     hidesNames: !access.isOpen,
@@ -99,11 +110,13 @@ export async function startServer(
     let stopped: Promise<boolean> | undefined;
     const stop = async (): Promise<boolean> => {
       readiness.isStopping = true;
+      models.stopFollowing();
       inference.stopListening();
       const isDrained = await admission.drain(settings.drainMs);
       if (!isDrained) log.warn({ requests: admission.inFlightRequests }, 'stopping with requests inside');
       await engine.shutdown();
       closeAll();
+      privateFolder.close();
       return isDrained;
     };
     return {
@@ -117,9 +130,21 @@ export async function startServer(
     };
   } catch (error) {
     closeAll();
+    models.stopFollowing();
     await engine.shutdown();
+    privateFolder.close();
     throw error;
   }
+}
+
+/** What the store asks of the engine. */
+export function loaderOf(engine: Engine): ModelLoader {
+  return {
+    open: (order) => engine.open(order),
+    start: (handle, plan) => engine.start(handle, plan),
+    ask: (handle, headLength, body) => ask(engine, handle, headLength, body),
+    close: (handle) => engine.close(handle),
+  };
 }
 
 /** 0 workers in the settings: the engine knows best. */

@@ -97,6 +97,7 @@ SessionOptions ToSessionOptions(const Napi::Object& object) {
   SessionOptions options;
   options.path = Text(object, "path");
   options.directory = Text(object, "directory");
+  options.private_directory = Text(object, "privateDirectory");
   options.intra_op_threads = static_cast<int>(Integer(object, "intraOpThreads", 1));
   options.inter_op_threads = static_cast<int>(Integer(object, "interOpThreads", 1));
   const Napi::Value providers = object.Get("providers");
@@ -104,6 +105,14 @@ SessionOptions ToSessionOptions(const Napi::Object& object) {
     const auto array = providers.As<Napi::Array>();
     for (uint32_t i = 0; i < array.Length(); ++i)
       options.providers.push_back(array.Get(i).ToString().Utf8Value());
+  }
+  const Napi::Value expected = object.Get("expected");
+  if (expected.IsArray()) {
+    const auto array = expected.As<Napi::Array>();
+    for (uint32_t i = 0; i < array.Length(); ++i) {
+      const auto file = array.Get(i).As<Napi::Object>();
+      options.expected.push_back({Text(file, "name"), 0, Text(file, "sha256")});
+    }
   }
   return options;
 }
@@ -139,6 +148,18 @@ Napi::Object FromSignature(Napi::Env env, const ModelSignature& signature) {
   object.Set("inputs", FromTensors(env, signature.inputs));
   object.Set("outputs", FromTensors(env, signature.outputs));
   return object;
+}
+
+Napi::Array FromFiles(Napi::Env env, const std::vector<FileFacts>& files) {
+  auto array = Napi::Array::New(env, files.size());
+  for (uint32_t i = 0; i < files.size(); ++i) {
+    auto object = Napi::Object::New(env);
+    object.Set("name", files[i].name);
+    object.Set("bytes", static_cast<double>(files[i].bytes));
+    object.Set("sha256", files[i].sha256);
+    array.Set(i, object);
+  }
+  return array;
 }
 
 Napi::Error ToError(Napi::Env env, const Status& status) {

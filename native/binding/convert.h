@@ -13,6 +13,7 @@ EngineOptions ToEngineOptions(const Napi::Object& object);
 SessionOptions ToSessionOptions(const Napi::Object& object);
 StartOptions ToStartOptions(const Napi::Object& plan);
 Napi::Object FromSignature(Napi::Env env, const ModelSignature& signature);
+Napi::Array FromFiles(Napi::Env env, const std::vector<FileFacts>& files);
 
 // An Error whose `number` is the error number of the table.
 Napi::Error ToError(Napi::Env env, const Status& status);

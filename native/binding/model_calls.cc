@@ -81,8 +81,11 @@ Napi::Value OpenModel(const Napi::CallbackInfo& info) {
         return engine->Open(options, handle.get());
       },
       [engine, handle](Napi::Env env) -> Napi::Value {
-        Napi::Object opened = FromSignature(env, engine->Version(*handle)->signature());
+        const ModelVersion* version = engine->Version(*handle);
+        Napi::Object opened = FromSignature(env, version->signature());
         opened.Set("handle", *handle);
+        opened.Set("files", FromFiles(env, version->load_facts().files));
+        opened.Set("loadedBytes", static_cast<double>(version->load_facts().loaded_bytes));
         return opened;
       });
 }

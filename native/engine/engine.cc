@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -91,7 +92,8 @@ Status Engine::Open(const SessionOptions& options, uint32_t* handle) {
     return Status(Code::kModelInvalid, std::string("the model cannot be loaded: ") + error.what());
   }
   auto version = std::make_unique<ModelVersion>(std::move(model));
-  for (size_t i = 0; i < kMostVersions; ++i) {
+  for (size_t tried = 0; tried < kMostVersions; ++tried) {
+    const size_t i = next_version_.fetch_add(1, std::memory_order_relaxed) % kMostVersions;
     ModelVersion* expected = nullptr;
     if (!versions_[i].compare_exchange_strong(expected, version.get(), std::memory_order_acq_rel)) continue;
     version.release();
@@ -120,6 +122,8 @@ Status Engine::Close(uint32_t handle) {
   version->WaitUntilIdle();
   versions_[handle].store(nullptr, std::memory_order_release);
   delete version;
+  // The allocator keeps what sessions give back, for sessions that may never come.
+  malloc_trim(0);
   return Status();
 }
 

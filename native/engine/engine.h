@@ -72,6 +72,9 @@ class Engine {
   DecodeThread decoder_;
   std::vector<std::thread> workers_;
   std::array<std::atomic<ModelVersion*>, kMostVersions> versions_{};
+  // Where the search for a free handle begins: a handle that was given back is given out again as late as
+  // possible, so that whoever still holds it meets no other model.
+  std::atomic<size_t> next_version_{0};
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable loaders_done_;

@@ -47,6 +47,7 @@ class ModelVersion {
   explicit ModelVersion(std::unique_ptr<Runner> model) : model_(std::move(model)) {}
 
   const ModelSignature& signature() const { return model_->signature(); }
+  const LoadFacts& load_facts() const { return model_->load_facts(); }
 
   // Loader thread: warms up and decides how the version runs. Once.
   Status Start(StartOptions options, int64_t inline_budget_ns, int64_t longest_ns);

@@ -1,12 +1,7 @@
 #include "run/onnx_file.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
+#include <cstddef>
 
 namespace sluice {
 
@@ -51,7 +46,7 @@ struct Wire {
         return false;
     }
   }
-  bool Skip(ptrdiff_t count) {
+  bool Skip(std::ptrdiff_t count) {
     if (end - at < count) return false;
     at += count;
     return true;
@@ -136,64 +131,7 @@ bool Walk(Message message, Wire wire, int depth, std::vector<std::string>* locat
   return true;
 }
 
-Status CheckLocation(const std::string& directory, const std::string& location) {
-  const auto refuse = [&](const char* why) {
-    return Invalid("external data \"" + location + "\" is refused: " + why);
-  };
-  if (location.empty()) return refuse("it has no name");
-  if (location.find('\0') != std::string::npos) return refuse("its name has a NUL byte");
-  if (location[0] == '/')
-    return refuse("expected a path inside the version's directory, got an absolute one");
-  std::string path = directory;
-  size_t begin = 0;
-  while (begin <= location.size()) {
-    const size_t end = std::min(location.find('/', begin), location.size());
-    const std::string part = location.substr(begin, end - begin);
-    const bool is_last = end == location.size();
-    begin = end + 1;
-    if (part == "..") return refuse("it leaves the version's directory");
-    if (part.empty() || part == ".") {
-      if (is_last) return refuse("expected a file");
-      continue;
-    }
-    path += "/" + part;
-    struct stat facts;
-    if (lstat(path.c_str(), &facts) != 0)
-      return refuse(errno == ENOENT ? "the file is missing" : std::strerror(errno));
-    if (S_ISLNK(facts.st_mode)) return refuse("it is, or goes through, a symbolic link");
-    if (is_last && !S_ISREG(facts.st_mode)) return refuse("expected a regular file");
-    if (is_last && facts.st_nlink != 1)
-      return refuse("it is a hard link to a file that may change elsewhere");
-  }
-  return Status();
-}
-
 }  // namespace
-
-Status ReadModelFile(const std::string& path, AlignedBuffer* bytes) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return Invalid("cannot read the model file: " + std::string(std::strerror(errno)));
-  struct stat facts;
-  Status status;
-  if (fstat(file, &facts) != 0 || !S_ISREG(facts.st_mode)) {
-    status = Invalid("expected a regular file for the model");
-  } else if (facts.st_size == 0) {
-    status = Invalid("the model file is empty");
-  } else {
-    bytes->Clear();
-    bytes->Resize(static_cast<size_t>(facts.st_size));
-    size_t done = 0;
-    while (done < bytes->size()) {
-      const ssize_t got = read(file, bytes->data() + done, bytes->size() - done);
-      if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) break;
-      done += static_cast<size_t>(got);
-    }
-    if (done < bytes->size()) status = Invalid("the model file became shorter while it was read");
-  }
-  close(file);
-  return status;
-}
 
 Status FindExternalLocations(const uint8_t* bytes, size_t size, std::vector<std::string>* locations) {
   if (!Walk(Message::kModel, {bytes, bytes + size}, 0, locations)) {
@@ -201,13 +139,6 @@ Status FindExternalLocations(const uint8_t* bytes, size_t size, std::vector<std:
   }
   std::sort(locations->begin(), locations->end());
   locations->erase(std::unique(locations->begin(), locations->end()), locations->end());
-  return Status();
-}
-
-Status CheckExternalLocations(const std::string& directory, const std::vector<std::string>& locations) {
-  for (const std::string& location : locations) {
-    if (Status status = CheckLocation(directory, location); !status.ok()) return status;
-  }
   return Status();
 }
 

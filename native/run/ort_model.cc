@@ -1,9 +1,16 @@
 #include "run/ort_model.h"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
 #include "memory/aligned_buffer.h"
 #include "run/onnx_file.h"
 #include "run/ort_slot.h"
 #include "run/ort_types.h"
+#include "run/private_files.h"
 
 namespace sluice {
 
@@ -55,7 +62,8 @@ Status SetOptions(const Ort& ort, const SessionOptions& options, bool has_extern
     return s;
   if (has_external_data) {
     const char* key = "session.model_external_initializers_file_folder_path";
-    if (Status s = check(api->AddSessionConfigEntry(raw, key, options.directory.c_str())); !s.ok()) return s;
+    if (Status s = check(api->AddSessionConfigEntry(raw, key, options.private_directory.c_str())); !s.ok())
+      return s;
   }
   for (const std::string& provider : options.providers) {
     if (Status s = AppendProvider(ort, provider, raw); !s.ok()) return s;
@@ -63,15 +71,41 @@ Status SetOptions(const Ort& ort, const SessionOptions& options, bool has_extern
   return Status();
 }
 
+Status CheckExpected(const std::vector<FileFacts>& files, const std::vector<FileFacts>& expected) {
+  if (expected.empty()) return Status();
+  for (const FileFacts& file : files) {
+    const auto found = std::find_if(expected.begin(), expected.end(),
+                                    [&](const FileFacts& known) { return known.name == file.name; });
+    const std::string wanted = found == expected.end() ? "none" : found->sha256;
+    if (wanted == file.sha256) continue;
+    return Status(Code::kModelInvalid, "file \"" + file.name + "\": expected sha256 " + wanted +
+                                           " in the manifest, got " + file.sha256);
+  }
+  return Status();
+}
+
+int64_t ResidentBytes() {
+  std::ifstream facts("/proc/self/statm");
+  int64_t whole = 0, resident = 0;
+  facts >> whole >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
+}
+
 }  // namespace
 
 Status OrtModel::Load(const Ort& ort, const SessionOptions& options, std::unique_ptr<OrtModel>* session) {
   AlignedBuffer bytes;
-  if (Status status = ReadModelFile(options.path, &bytes); !status.ok()) return status;
+  std::vector<FileFacts> files(1);
+  files[0].name = std::filesystem::path(options.path).lexically_relative(options.directory).string();
+  if (Status status = ReadWhole(options.path, &bytes, &files[0]); !status.ok()) return status;
   std::vector<std::string> locations;
   if (Status status = FindExternalLocations(bytes.data(), bytes.size(), &locations); !status.ok())
     return status;
-  if (Status status = CheckExternalLocations(options.directory, locations); !status.ok()) return status;
+  PrivateCopies copies(options.private_directory);
+  for (const std::string& location : locations) {
+    if (Status status = copies.Add(options.directory, location, &files); !status.ok()) return status;
+  }
+  if (Status status = CheckExpected(files, options.expected); !status.ok()) return status;
 
   OrtSessionOptions* raw = nullptr;
   if (OrtStatus* status = ort.api->CreateSessionOptions(&raw))
@@ -80,10 +114,13 @@ Status OrtModel::Load(const Ort& ort, const SessionOptions& options, std::unique
   if (Status status = SetOptions(ort, options, !locations.empty(), raw); !status.ok()) return status;
 
   std::unique_ptr<OrtModel> fresh(new OrtModel(ort));
+  const int64_t resident_before = ResidentBytes();
   // From memory, so that the bytes that were checked are the bytes that are loaded.
   OrtStatus* made =
       ort.api->CreateSessionFromArray(ort.env, bytes.data(), bytes.size(), raw, &fresh->session_);
   if (made != nullptr) return TakeOrtStatus(ort, made, Code::kModelInvalid);
+  fresh->load_facts_.loaded_bytes = std::max<int64_t>(ResidentBytes() - resident_before, 0);
+  fresh->load_facts_.files = std::move(files);
   if (Status status = fresh->ReadSignature(true, &fresh->signature_.inputs); !status.ok()) return status;
   if (Status status = fresh->ReadSignature(false, &fresh->signature_.outputs); !status.ok()) return status;
   *session = std::move(fresh);

@@ -11,6 +11,7 @@
 #include "base/model_spec.h"
 #include "base/shape.h"
 #include "base/status.h"
+#include "run/load_facts.h"
 
 namespace sluice {
 
@@ -48,8 +49,12 @@ class Runner {
  public:
   virtual ~Runner() = default;
   virtual const ModelSignature& signature() const = 0;
+  const LoadFacts& load_facts() const { return load_facts_; }
   // `spec` must outlive the slot.
   virtual std::unique_ptr<RunSlot> NewSlot(const ModelSpec& spec) = 0;
+
+ protected:
+  LoadFacts load_facts_;
 };
 
 }  // namespace sluice

@@ -4,11 +4,17 @@
 #include <string>
 #include <vector>
 
+#include "run/load_facts.h"
+
 namespace sluice {
 
 struct SessionOptions {
   std::string path;
   std::string directory;  // external data must lie inside
+  // Made for copies of external data while the model loads, and removed again.
+  std::string private_directory;
+  // Hashes that the files must have, by their names in `directory`; empty = any.
+  std::vector<FileFacts> expected;
   int intra_op_threads = 1;
   int inter_op_threads = 1;
   std::vector<std::string>

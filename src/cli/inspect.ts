@@ -7,6 +7,7 @@ import { readSettings } from '../config.js';
 import type { ModelSignature, StartReport } from '../core/model.js';
 import { completeConfig, type CompletedConfig } from '../models/config/complete.js';
 import { makeServePlan, providersOf } from '../models/config/serve-plan.js';
+import { PrivateFolder } from '../models/private-folder.js';
 import { findModelFile, findModels, readConfigFile, type FoundModel } from '../models/repository.js';
 import { configText } from './config-text.js';
 import { CommandEnd, EXIT } from './exit-codes.js';
@@ -52,8 +53,13 @@ async function inspectModel(path: string, flags: Record<string, unknown>): Promi
     workers: settings.workers,
     inlineBudgetUs: settings.inlineBudgetUs,
   });
+  const privateFolder = new PrivateFolder(settings.privateDirectory);
   try {
-    const { handle, inputs, outputs } = await engine.open({ ...file, providers: providersOf(given) });
+    const { handle, inputs, outputs } = await engine.open({
+      ...file,
+      privateDirectory: privateFolder.next(),
+      providers: providersOf(given),
+    });
     const signature = { inputs, outputs };
     const config = completeConfig(given, signature, model.name);
     const report = await engine.start(handle, makeServePlan(config, signature, found.version));
@@ -61,6 +67,7 @@ async function inspectModel(path: string, flags: Record<string, unknown>): Promi
     return { name: model.name, signature, config, report };
   } finally {
     await engine.shutdown();
+    privateFolder.close();
   }
 }
 

@@ -41,6 +41,7 @@ export const ERRORS = {
   CONFLICT: row(107, 409, 'client'),
   CHANGED_MEANWHILE: row(108, 412, 'client'),
   UNSUPPORTED_TYPE: row(109, 415, 'client'),
+  CONTROL_MODE: row(110, 503, 'client'),
   DUPLICATE_ID: row(120, 409, 'client'),
   TOO_MANY_IN_FLIGHT: row(121, 429, 'client', true),
 } as const satisfies Record<string, ErrorRow>;

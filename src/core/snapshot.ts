@@ -3,11 +3,51 @@
  * version changes its state. Whoever holds a picture may keep reading it; it never changes under the reader.
  */
 import type { ModelSignature, ServePlan, StartReport, VersionState } from './model.js';
+import type { VersionUse } from './version-use.js';
+
+/** One file of a version, as it was when it was read. */
+export interface VersionFile {
+  /** Inside the version's folder. */
+  readonly name: string;
+  readonly bytes: number;
+  /** Hexadecimal. */
+  readonly sha256: string;
+}
+
+/** What loading found out about a version beside its tensors. */
+export interface VersionFacts {
+  readonly files: readonly VersionFile[];
+  /** Over the names and hashes of all files, in hexadecimal: equal digests, equal bytes. */
+  readonly digest: string;
+  readonly fileBytes: number;
+  /** Growth of the process while the session was made: an estimate, because others may have allocated too. */
+  readonly loadedBytes: number;
+  /** The completed configuration in Triton's JSON form. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Unix time. */
+  readonly readyAtMs: number;
+}
+
+/** One move of one load of a version; `sequence` only grows. */
+export interface VersionEvent {
+  readonly sequence: number;
+  /** Unix time. */
+  readonly timeMs: number;
+  readonly modelName: string;
+  readonly version: string;
+  readonly generation: number;
+  /** undefined: the load begins. */
+  readonly from: VersionState | undefined;
+  readonly to: VersionState;
+  readonly reason: string;
+}
 
 export interface VersionEntry {
   readonly modelName: string;
   /** Decimal, without leading zeros. */
   readonly version: string;
+  /** Grows with every load in the process: tells two loads of one version apart. */
+  readonly generation: number;
   readonly state: VersionState;
   /** Why the version is REJECTED (fit for a client: no paths); '' otherwise. */
   readonly reason: string;
@@ -19,6 +59,12 @@ export interface VersionEntry {
   readonly metadata: ModelSignature | undefined;
   /** Known from READY on. */
   readonly report: StartReport | undefined;
+  /** Known from READY on. */
+  readonly facts: VersionFacts | undefined;
+  /** The folder on disk no longer holds what was loaded. What serves is what was loaded. */
+  readonly isEdited: boolean;
+  /** Requests on their way to the engine; the same object in every picture of this load. */
+  readonly use: VersionUse;
 }
 
 export interface ModelEntry {
@@ -27,11 +73,16 @@ export interface ModelEntry {
   readonly platform: string;
   /** Ascending by number. */
   readonly versions: ReadonlyMap<string, VersionEntry>;
-  /** Serves requests that name no version: the highest that is READY. */
+  /** Chosen by an operator to serve requests that name no version. */
+  readonly pinnedVersion: string | undefined;
+  /** Serves requests that name no version: the pinned one, else the highest, of those that are READY. */
   readonly defaultVersion: VersionEntry | undefined;
   /** Why the model as a whole has no versions, e.g. a broken config file; '' otherwise. */
   readonly reason: string;
-  /** At least one version, and every version READY; those unloaded on purpose do not count. */
+  /**
+   * At least one version, and every version READY; those unloaded on purpose do not count. A model that was ready once
+   * stays so while one version serves, whatever becomes of its next version.
+   */
   readonly isReady: boolean;
 }
 

@@ -4,6 +4,7 @@
  */
 import type { ModelSignature, ServePlan, StartReport } from '../core/model.js';
 import type { VersionStats } from '../core/version-stats.js';
+import type { VersionFile } from '../core/snapshot.js';
 
 /** Number of an opened model version inside the addon. */
 export type ModelHandle = number;
@@ -22,6 +23,10 @@ export interface OpenOptions {
   readonly path: string;
   /** External data must lie inside this directory. */
   readonly directory: string;
+  /** Made for copies of external data while the model loads, and removed again: a path where nothing is yet. */
+  readonly privateDirectory: string;
+  /** Hashes that the files must have, by their names in `directory`; every file must be listed. */
+  readonly expected?: ReadonlyArray<Pick<VersionFile, 'name' | 'sha256'>>;
   readonly intraOpThreads?: number;
   readonly interOpThreads?: number;
   /** Execution providers in order of preference, e.g. `cuda`; the CPU always comes last. */
@@ -30,6 +35,10 @@ export interface OpenOptions {
 
 export interface OpenedModel extends ModelSignature {
   readonly handle: ModelHandle;
+  /** What was loaded: the model file first, then external data. */
+  readonly files: readonly VersionFile[];
+  /** Growth of the process while the session was made; an estimate. */
+  readonly loadedBytes: number;
 }
 
 /** The side of a request that takes its one answer. */

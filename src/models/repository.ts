@@ -135,6 +135,18 @@ async function readRepository(directory: string): Promise<FoundRepository> {
   return { models: sorted, warnings };
 }
 
+/** One model of what `findModels` finds, without reading the rest of a repository. */
+export async function findModel(path: string, modelName: string): Promise<FoundModel | undefined> {
+  if (!MODEL_NAME.test(modelName)) return undefined;
+  const place = resolve(path);
+  const inside = join(place, modelName);
+  if (!(await isModelFolder(place).catch(() => false)) && (await kindOf(inside)) === 'directory') {
+    return readModelFolder(inside, []);
+  }
+  const { models } = await findModels(path);
+  return models.find((model) => model.name === modelName);
+}
+
 export async function findModels(path: string): Promise<FoundRepository> {
   const place = resolve(path);
   const kind = await kindOf(place);

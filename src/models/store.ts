@@ -1,202 +1,387 @@
 /**
- * Owns the loaded models: loads every version through the engine, one model after another, and publishes what is there
- * as an immutable snapshot after each change of a state. Lives on the loop; the loading itself happens in the engine.
- * A version that cannot be loaded is REJECTED with its reason; the others serve.
+ * Owns the models of one repository: loads them at the start, and changes the set afterwards as the control mode allows:
+ * `none` (never), `poll` (follows the repository), `explicit` (on command). Lives on the loop; the loading itself happens
+ * in the engine. Commands on one model are ordered; what serves is never touched before its successor is READY.
  */
 import { SluiceError } from '../core/errors.js';
-import type { ModelSignature, ServePlan, StartReport, VersionState } from '../core/model.js';
-import { EMPTY_SNAPSHOT, type ModelEntry, type Snapshot, type VersionEntry } from '../core/snapshot.js';
-import { completeConfig } from './config/complete.js';
+import type { Snapshot } from '../core/snapshot.js';
+import { Board } from './board.js';
+import { CommandOrder, LoadSlots } from './command-order.js';
 import type { ModelConfig } from './config/model-config.js';
-import { makeMetadata, makeServePlan, providersOf } from './config/serve-plan.js';
-import {
-  findModelFile,
-  findModels,
-  readConfigFile,
-  type FoundModel,
-  type FoundVersion,
-} from './repository.js';
+import { FolderWatch } from './folder-watch.js';
+import { ManagedModel, type ModelParts, type VersionOutcome } from './managed-model.js';
+import type { ModelLoader, StoreLog } from './ports.js';
+import { findModel, findModels, readConfigFile, type FoundModel, type FoundVersion } from './repository.js';
+import { lookAt, type FolderLook } from './version-folder.js';
 import { chooseVersions } from './version-policy.js';
-import { moveState } from './version-state.js';
 
-/** The part of the engine that the store needs. */
-export interface ModelLoader {
-  open(options: {
-    readonly path: string;
-    readonly directory: string;
-    readonly intraOpThreads?: number;
-    readonly interOpThreads?: number;
-    readonly providers?: readonly string[];
-  }): Promise<ModelSignature & { readonly handle: number }>;
-  start(handle: number, plan: ServePlan): Promise<StartReport>;
-  close(handle: number): Promise<void>;
+export type { ModelLoader, StoreLog } from './ports.js';
+
+export const CONTROL_MODES = ['none', 'poll', 'explicit'] as const;
+export type ControlMode = (typeof CONTROL_MODES)[number];
+
+export interface StoreOptions {
+  readonly control: ControlMode;
+  /** What `explicit` loads at the start; `*` alone is everything. */
+  readonly loadModels: readonly string[];
+  readonly pollMs: number;
+  /** How long a folder must look the same before it counts as whole. */
+  readonly settleMs: number;
+  readonly parallelLoads: number;
+  readonly holdMs: number;
+  readonly needsManifest: boolean;
+  readonly nextPrivatePath: () => string;
+  readonly nowMs: () => number;
 }
 
-export interface StoreLog {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
+const DEFAULTS: StoreOptions = {
+  control: 'none',
+  loadModels: [],
+  pollMs: 15_000,
+  settleMs: 2_000,
+  parallelLoads: 2,
+  holdMs: 30_000,
+  needsManifest: false,
+  nextPrivatePath: () => '',
+  nowMs: Date.now,
+};
 
-function makeEntry(name: string, versions: Map<string, VersionEntry>, reason: string): ModelEntry {
-  const counted = [...versions.values()].filter((version) => version.state !== 'UNLOADED');
-  return {
-    name,
-    platform: 'onnxruntime_onnx',
-    versions,
-    defaultVersion: counted.filter((version) => version.state === 'READY').at(-1),
-    reason,
-    isReady: reason === '' && counted.length > 0 && counted.every((version) => version.state === 'READY'),
-  };
-}
-
-/** What a client may read; anything that is not ours goes to the log only. */
-function clientReason(error: unknown): string {
-  return error instanceof SluiceError ? error.message : 'internal error, see the log of the server';
-}
-
-/** For the log: what stands behind a reason that does not tell everything. */
-function hiddenCause(error: unknown): { err?: unknown } {
-  const cause = error instanceof SluiceError ? error.cause : error;
-  return cause === undefined ? {} : { err: cause };
+interface Plan {
+  readonly config: ModelConfig;
+  /** Chosen by the policy, by commands on single versions, or pinned. */
+  readonly wanted: readonly FoundVersion[];
 }
 
 export class ModelStore {
-  private current: Snapshot = EMPTY_SNAPSHOT;
+  readonly board: Board;
+  private readonly order = new CommandOrder();
+  private readonly managed = new Map<string, ManagedModel>();
+  /** Versions that single commands added to the policy's choice, or took out of it. */
+  private readonly added = new Map<string, Set<string>>();
+  private readonly removed = new Map<string, Set<string>>();
+  private readonly options: StoreOptions;
+  private readonly parts: ModelParts;
+  private readonly watch: FolderWatch;
+  private path = '';
   private hasLoaded = false;
+  private isClosed = false;
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly loader: ModelLoader,
+    loader: ModelLoader,
     private readonly log: StoreLog,
-  ) {}
-
-  get snapshot(): Snapshot {
-    return this.current;
+    options: Partial<StoreOptions> = {},
+  ) {
+    this.options = { ...DEFAULTS, ...options };
+    const { nowMs, parallelLoads, holdMs, settleMs, needsManifest, nextPrivatePath } = this.options;
+    this.board = new Board(nowMs);
+    this.parts = {
+      board: this.board,
+      slots: new LoadSlots(parallelLoads),
+      tools: { loader, nextPrivatePath, needsManifest },
+      log,
+      holdMs,
+    };
+    this.watch = new FolderWatch(settleMs, nowMs);
   }
 
-  /** Loads everything at `path`. Throws only where there is no repository at all. */
+  get snapshot(): Snapshot {
+    return this.board.snapshot;
+  }
+
+  get control(): ControlMode {
+    return this.options.control;
+  }
+
+  /** Loads what the control mode says from `path`. Throws only where there is no repository at all. */
   async load(path: string): Promise<void> {
+    this.path = path;
     const { models, warnings } = await findModels(path);
     for (const warning of warnings) this.log.warn({}, warning);
-    const named = models.map(
-      (model) => [model.name, makeEntry(model.name, new Map(), model.reason)] as const,
-    );
-    this.current = { models: new Map(named) };
-    for (const model of models) await this.loadModel(model);
+    const chosen = this.chosenAtStart(models);
+    for (const model of chosen)
+      this.managed.set(model.name, new ManagedModel(model.name, this.parts, model.reason));
+    this.board.publishAll([...this.managed.values()].map((model) => model.picture()));
+    await Promise.all(chosen.map((model) => this.order.run(model.name, () => this.loadAtStart(model))));
     this.hasLoaded = true;
+    if (this.options.control === 'poll') this.poll(this.options.pollMs);
   }
 
   /** Strict: at least one model, and every model ready. Otherwise: the loading is over, whatever came of it. */
   isReady(isStrict: boolean): boolean {
-    const models = [...this.current.models.values()];
+    const models = [...this.snapshot.models.values()];
     return this.hasLoaded && (!isStrict || (models.length > 0 && models.every((model) => model.isReady)));
   }
 
   /** Drains and closes every version. The engine answers what it had accepted. */
   async close(): Promise<void> {
-    const versions = [...this.current.models.values()].flatMap((model) => [...model.versions.values()]);
-    const ready = versions.filter((version) => version.state === 'READY');
-    for (const version of ready) this.update(version, 'DRAINING', {});
-    await Promise.all(
-      ready.map(async (version) => {
-        await this.loader.close(version.handle);
-        this.update(version, 'UNLOADED', { handle: -1 });
-      }),
+    this.stopFollowing();
+    const models = [...this.managed.values()];
+    await Promise.all(models.map((model) => model.retire(model.readyVersions).closed));
+    await Promise.all(models.map((model) => model.settled()));
+  }
+
+  /** No further look at the repository. */
+  stopFollowing(): void {
+    this.isClosed = true;
+    clearTimeout(this.timer);
+  }
+
+  /** Loads the versions that the policy selects, as they are on disk now; what is unchanged stays. */
+  loadModel(modelName: string): Promise<VersionOutcome[]> {
+    return this.command(modelName, async () => {
+      const found = await this.findOrRefuse(modelName);
+      this.added.delete(modelName);
+      this.removed.delete(modelName);
+      const { config, wanted } = await this.planFor(found);
+      if (wanted.length === 0)
+        throw new SluiceError('CONFIG_INVALID', `model "${modelName}": no version is selected`);
+      return this.modelOf(modelName).apply(wanted, config);
+    });
+  }
+
+  /** Answers when no new request reaches the model; what it has accepted is still answered. */
+  unloadModel(modelName: string): Promise<void> {
+    return this.command(modelName, async () => {
+      const model = this.managed.get(modelName);
+      if (model === undefined) return;
+      model.pin(undefined);
+      void model.retire(model.readyVersions).closed;
+    });
+  }
+
+  /** Loads one version beside those that serve. */
+  loadVersion(modelName: string, version: string): Promise<VersionOutcome> {
+    return this.command(modelName, () => this.loadOne(modelName, version));
+  }
+
+  /** Lets one version go; answers as `unloadModel` does. */
+  unloadVersion(modelName: string, version: string): Promise<void> {
+    return this.command(modelName, async () => {
+      const model = this.managed.get(modelName);
+      if (model?.loadOf(version)?.state !== 'READY') return;
+      if (model.pinnedVersion === version) model.pin(undefined);
+      note(this.removed, modelName, version);
+      this.added.get(modelName)?.delete(version);
+      void model.retire([version]).closed;
+    });
+  }
+
+  /** Requests that name no version go to this one from now on; it is loaded first where it is not. undefined: the highest again. */
+  pinVersion(modelName: string, version: string | undefined): Promise<void> {
+    return this.order.run(modelName, async () => {
+      const model = this.managed.get(modelName);
+      if (version === undefined) {
+        model?.pin(undefined);
+        return;
+      }
+      if (model?.loadOf(version)?.state !== 'READY') {
+        this.checkControl();
+        const outcome = await this.loadOne(modelName, version);
+        if (outcome.result === 'rejected')
+          throw new SluiceError('MODEL_INVALID', `version ${version}: ${outcome.reason}`);
+      }
+      this.modelOf(modelName).pin(version);
+    });
+  }
+
+  /** One look at the repository: what is new is loaded, what is gone leaves, what was edited is told. */
+  async follow(): Promise<{ readonly isSettled: boolean }> {
+    const { models } = await findModels(this.path);
+    const names = new Set(models.map((model) => model.name));
+    const settled = await Promise.all(models.map((model) => this.followFound(model)));
+    const gone = [...this.managed.keys()].filter((name) => !names.has(name));
+    const left = await Promise.all(gone.map((name) => this.order.run(name, () => this.followGone(name))));
+    return { isSettled: settled.every(Boolean) && left.every(Boolean) };
+  }
+
+  private command<T>(modelName: string, work: () => Promise<T>): Promise<T> {
+    this.checkControl();
+    return this.order.run(modelName, work);
+  }
+
+  private checkControl(): void {
+    if (this.options.control === 'explicit') return;
+    throw new SluiceError(
+      'CONTROL_MODE',
+      `models are loaded and unloaded on command only with model-control explicit, it is ${this.options.control}`,
     );
   }
 
-  private async loadModel(model: FoundModel): Promise<void> {
-    if (model.reason !== '') return this.refuseModel(model, new SluiceError('CONFIG_INVALID', model.reason));
-    let config: ModelConfig;
-    let versions: readonly FoundVersion[];
-    try {
-      const read = await readConfigFile(model);
-      for (const warning of read.warnings) this.log.warn({ model: model.name }, warning);
-      config = read.config;
-      const chosen = chooseVersions(config.version_policy, model.versions);
-      for (const version of chosen.missing)
-        this.log.error({ model: model.name, version }, 'version_policy names a version that is not there');
-      versions = chosen.versions;
-    } catch (error) {
-      return this.refuseModel(model, error);
-    }
-    for (const { version } of versions) this.publish(model.name, newEntry(model.name, version));
-    for (const version of versions) await this.loadVersion(model.name, version, config);
+  private chosenAtStart(models: readonly FoundModel[]): readonly FoundModel[] {
+    const { control, loadModels } = this.options;
+    if (control !== 'explicit' || (loadModels.length === 1 && loadModels[0] === '*')) return models;
+    const byName = new Map(models.map((model) => [model.name, model]));
+    return [...new Set(loadModels)].sort().map((name) => byName.get(name) ?? absentModel(name));
   }
 
-  private refuseModel(model: FoundModel, error: unknown): void {
-    const reason = clientReason(error);
-    this.log.error({ model: model.name, ...hiddenCause(error) }, `model not served: ${reason}`);
-    this.replaceModel(makeEntry(model.name, new Map(), reason));
-  }
-
-  private async loadVersion(modelName: string, found: FoundVersion, config: ModelConfig): Promise<void> {
-    const { version } = found;
-    let handle = -1;
+  private async loadAtStart(found: FoundModel): Promise<void> {
+    const model = this.modelOf(found.name);
     try {
-      const file = await findModelFile(found, config.default_model_filename || 'model.onnx');
-      const opened = await this.loader.open({
-        ...file,
-        ...(config.intraOpThreads > 0 ? { intraOpThreads: config.intraOpThreads } : {}),
-        ...(config.interOpThreads > 0 ? { interOpThreads: config.interOpThreads } : {}),
-        providers: providersOf(config),
-      });
-      handle = opened.handle;
-      const plan = makeServePlan(completeConfig(config, opened, modelName), opened, version);
-      this.move(modelName, version, 'WARMING', { plan, metadata: makeMetadata(plan) });
-      const report = await this.loader.start(handle, plan);
-      this.move(modelName, version, 'VERIFYING', { report });
-      this.move(modelName, version, 'READY', { handle });
-      this.log.info(
-        { model: modelName, version, execution: report.execution, warmupMs: report.warmupMs },
-        'model version is ready',
-      );
+      const { config, wanted } = await this.planFor(found);
+      await this.applyNoted(model, wanted, config, true);
     } catch (error) {
-      const reason = clientReason(error);
-      this.log.error(
-        { model: modelName, version, ...hiddenCause(error) },
-        `model version not served: ${reason}`,
-      );
-      this.move(modelName, version, 'REJECTED', { reason });
-      if (handle !== -1) await this.closeQuietly(modelName, version, handle);
+      model.refuse(error);
     }
   }
 
-  private async closeQuietly(modelName: string, version: string, handle: number): Promise<void> {
-    try {
-      await this.loader.close(handle);
-    } catch (error) {
-      this.log.error({ model: modelName, version, err: error }, 'a rejected model version did not close');
+  private async loadOne(modelName: string, version: string): Promise<VersionOutcome> {
+    const found = await this.findOrRefuse(modelName);
+    const place = found.versions.find((other) => other.version === version);
+    if (place === undefined)
+      throw new SluiceError('VERSION_NOT_FOUND', `model "${modelName}" has no version ${version} on disk`);
+    const { config } = await this.readConfig(found);
+    note(this.added, modelName, version);
+    this.removed.get(modelName)?.delete(version);
+    const [outcome] = await this.modelOf(modelName).apply([place], config, false);
+    if (outcome === undefined) throw new Error('a version was asked for and nothing became of it');
+    return outcome;
+  }
+
+  private modelOf(modelName: string): ManagedModel {
+    let model = this.managed.get(modelName);
+    if (model === undefined) {
+      model = new ManagedModel(modelName, this.parts);
+      this.managed.set(modelName, model);
     }
+    return model;
   }
 
-  private move(modelName: string, version: string, to: VersionState, known: Partial<VersionEntry>): void {
-    const entry = this.current.models.get(modelName)?.versions.get(version);
-    if (entry === undefined)
-      throw new Error(`model "${modelName}" has no version ${version} that could become ${to}`);
-    this.update(entry, to, known);
+  private async findOrRefuse(modelName: string): Promise<FoundModel> {
+    const found = await findModel(this.path, modelName);
+    if (found === undefined)
+      throw new SluiceError('MODEL_NOT_FOUND', `model "${modelName}" is not in the repository`);
+    return found;
   }
 
-  private update(entry: VersionEntry, to: VersionState, known: Partial<VersionEntry>): void {
-    const now = this.current.models.get(entry.modelName)?.versions.get(entry.version) ?? entry;
-    const state = moveState(`model "${entry.modelName}" version ${entry.version}`, now.state, to);
-    this.publish(entry.modelName, { ...now, ...known, state });
+  private async readConfig(found: FoundModel) {
+    if (found.reason !== '') throw new SluiceError('CONFIG_INVALID', found.reason);
+    const read = await readConfigFile(found);
+    for (const warning of read.warnings) this.log.warn({ model: found.name }, warning);
+    return read;
   }
 
-  private publish(modelName: string, version: VersionEntry): void {
-    const versions = new Map(this.current.models.get(modelName)?.versions);
-    versions.set(version.version, version);
-    this.replaceModel(makeEntry(modelName, versions, ''));
+  private async planFor(found: FoundModel): Promise<Plan> {
+    const { config } = await this.readConfig(found);
+    const chosen = chooseVersions(config.version_policy, found.versions);
+    for (const version of chosen.missing)
+      this.log.error({ model: found.name, version }, 'version_policy names a version that is not there');
+    const pinned = this.managed.get(found.name)?.pinnedVersion;
+    const added = this.added.get(found.name);
+    const removed = this.removed.get(found.name);
+    const wanted = found.versions.filter(
+      (version) =>
+        (chosen.versions.includes(version) ||
+          added?.has(version.version) === true ||
+          version.version === pinned) &&
+        removed?.has(version.version) !== true,
+    );
+    return { config, wanted };
   }
 
-  private replaceModel(model: ModelEntry): void {
-    const models = new Map(this.current.models);
-    models.set(model.name, model);
-    this.current = { models };
+  private poll(afterMs: number): void {
+    if (this.isClosed) return;
+    this.timer = setTimeout(() => void this.pollOnce(), afterMs);
+    this.timer.unref();
+  }
+
+  private async pollOnce(): Promise<void> {
+    let nextMs = this.options.pollMs;
+    try {
+      const { isSettled } = await this.follow();
+      // What is being copied is looked at again soon.
+      if (!isSettled) nextMs = Math.min(nextMs, this.options.settleMs);
+    } catch (error) {
+      this.log.error({ err: error }, 'the model repository cannot be read; what serves goes on');
+    }
+    this.poll(nextMs);
+  }
+
+  /** False where something is there that may not be whole yet. */
+  private followFound(found: FoundModel): Promise<boolean> {
+    if (this.order.isBusy(found.name)) return Promise.resolve(true);
+    return this.order.run(found.name, async () => {
+      try {
+        return await this.followModel(found);
+      } catch (error) {
+        // A config file that is half written looks like a broken one.
+        const isSettled = this.watch.isSettled(found.name, { fingerprint: String(error), cameWhole: false });
+        if (isSettled || this.managed.has(found.name)) this.modelOf(found.name).refuse(error);
+        return isSettled;
+      }
+    });
+  }
+
+  private async followModel(found: FoundModel): Promise<boolean> {
+    const { config, wanted } = await this.planFor(found);
+    const known = this.managed.get(found.name);
+    const taken: FoundVersion[] = [];
+    let isSettled = !(known?.readyVersions ?? []).some((version) => this.isMissing(found, version));
+    for (const version of wanted) {
+      const load = known?.loadOf(version.version);
+      if (load?.state === 'READY') {
+        taken.push(version);
+        continue;
+      }
+      const look = await lookAt(version.place);
+      const isKnown = load !== undefined && !this.watch.isNew(version.place, triedAs(look, config));
+      if (!this.watch.isSettled(version.place, look)) isSettled = false;
+      else if (!isKnown) taken.push(version);
+    }
+    const model = this.modelOf(found.name);
+    if (taken.length > 0)
+      await this.applyNoted(model, taken, config, isSettled && taken.length === wanted.length);
+    model.forget(new Set(found.versions.map(({ version }) => version)));
+    return isSettled;
+  }
+
+  /** A folder that changes places by two renames is away for a moment. */
+  private isMissing(found: FoundModel, version: string): boolean {
+    const key = `${found.name}/${version} gone`;
+    if (found.versions.some((other) => other.version === version)) {
+      this.watch.forget(key);
+      return false;
+    }
+    return !this.watch.isSettled(key, { fingerprint: 'gone', cameWhole: false });
+  }
+
+  private async applyNoted(
+    model: ManagedModel,
+    wanted: readonly FoundVersion[],
+    config: ModelConfig,
+    isAll: boolean,
+  ): Promise<void> {
+    for (const { place } of wanted) {
+      const look = await lookAt(place).catch(() => undefined);
+      if (look !== undefined) this.watch.note(place, triedAs(look, config));
+    }
+    await model.apply(wanted, config, isAll);
+  }
+
+  private async followGone(modelName: string): Promise<boolean> {
+    const model = this.managed.get(modelName);
+    if (model === undefined) return true;
+    const key = `${modelName} gone`;
+    if (!this.watch.isSettled(key, { fingerprint: 'gone', cameWhole: false })) return false;
+    this.watch.forget(key);
+    await model.retire(model.readyVersions).closed;
+    this.managed.delete(modelName);
+    this.board.remove(modelName);
+    return true;
   }
 }
 
-function newEntry(modelName: string, version: string): VersionEntry {
-  const unknown = { plan: undefined, metadata: undefined, report: undefined };
-  return { modelName, version, state: 'LOADING', reason: '', handle: -1, ...unknown };
+function note(sets: Map<string, Set<string>>, modelName: string, version: string): void {
+  const set = sets.get(modelName) ?? new Set();
+  sets.set(modelName, set.add(version));
+}
+
+/** What a load is tried with: the same again would end the same. */
+function triedAs(look: FolderLook, config: ModelConfig): string {
+  return `${look.fingerprint} ${look.goldenFingerprint} ${JSON.stringify(config)}`;
+}
+
+function absentModel(name: string): FoundModel {
+  const reason = 'it is not in the repository';
+  return { name, directory: undefined, configFiles: [], versions: [], reason };
 }

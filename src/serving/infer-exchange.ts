@@ -10,6 +10,7 @@
  */
 import { errorName, type ErrorName } from '../core/errors.js';
 import type { BodySink, Responder } from '../core/exchange.js';
+import type { VersionEntry } from '../core/snapshot.js';
 import type { Engine, ReplySink } from '../engine/engine.js';
 import type { Admission } from './admission.js';
 import { BINARY_TYPE, errorReply, JSON_TYPE, RefusalSink } from './replies.js';
@@ -47,7 +48,7 @@ export class InferExchange implements BodySink, ReplySink {
     private readonly engine: Engine,
     private readonly admission: Admission,
     private readonly responder: Responder,
-    private readonly handle: number,
+    private readonly target: VersionEntry,
     private readonly headLength: number,
     /** 0 where the client did not say. */
     private readonly contentLength: number,
@@ -56,6 +57,8 @@ export class InferExchange implements BodySink, ReplySink {
     private readonly timeoutMs: number,
   ) {
     this.chargedBytes = contentLength;
+    // Until the engine has the body, a version that leaves waits for this request.
+    target.use.take();
   }
 
   chunk(chunk: ArrayBuffer, isLast: boolean): void {
@@ -77,8 +80,11 @@ export class InferExchange implements BodySink, ReplySink {
     if (this.state === WAITING) {
       this.state = ABANDONED;
       this.engine.cancel(this.ticket);
-    } else if (this.state === RECEIVING || this.state === DROPPING) {
+    } else if (this.state === RECEIVING) {
       this.dropBody();
+      this.target.use.release();
+      this.leave();
+    } else if (this.state === DROPPING) {
       this.leave();
     }
   }
@@ -103,8 +109,9 @@ export class InferExchange implements BodySink, ReplySink {
     this.state = WAITING;
     const ticket =
       this.bodyId >= 0
-        ? engine.submitBody(this.handle, this.headLength, this.bodyId, this.timeLeftMs(), 0, this)
-        : engine.submit(this.handle, this.headLength, chunk, this.timeLeftMs(), 0, this);
+        ? engine.submitBody(this.target.handle, this.headLength, this.bodyId, this.timeLeftMs(), 0, this)
+        : engine.submit(this.target.handle, this.headLength, chunk, this.timeLeftMs(), 0, this);
+    this.target.use.release();
     if (ticket >= 0) {
       this.ticket = ticket;
       return;
@@ -162,6 +169,7 @@ export class InferExchange implements BodySink, ReplySink {
 
   private refuse(code: ErrorName, message: string, chunk: ArrayBuffer, isLast: boolean): void {
     this.dropBody();
+    this.target.use.release();
     this.state = DROPPING;
     this.refusal = new RefusalSink(this.responder, errorReply(code, message));
     this.dropChunk(chunk, isLast);

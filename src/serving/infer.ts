@@ -122,7 +122,7 @@ export class Infer {
       this.engine,
       admission,
       responder,
-      target.handle,
+      target,
       headLength,
       contentLength,
       limitBytes,

@@ -2,6 +2,7 @@
  * Pictures of models that nobody loaded, for tests of serving and transport: `version('m', '1')` and so on.
  */
 import type { ModelEntry, Snapshot, VersionEntry } from '../../src/core/snapshot.js';
+import { VersionUse } from '../../src/core/version-use.js';
 import type { VersionState } from '../../src/core/model.js';
 
 export function versionEntry(
@@ -13,6 +14,7 @@ export function versionEntry(
   return {
     modelName,
     version,
+    generation: 1,
     state,
     reason: state === 'REJECTED' ? 'the file is not an ONNX model' : '',
     handle: state === 'READY' ? handle : -1,
@@ -22,6 +24,9 @@ export function versionEntry(
       outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 2] }],
     },
     report: undefined,
+    facts: undefined,
+    isEdited: false,
+    use: new VersionUse(),
   };
 }
 
@@ -31,6 +36,7 @@ export function modelEntry(name: string, versions: readonly VersionEntry[]): Mod
     name,
     platform: 'onnxruntime_onnx',
     versions: new Map(versions.map((version) => [version.version, version])),
+    pinnedVersion: undefined,
     defaultVersion: ready.at(-1),
     reason: '',
     isReady: versions.length > 0 && ready.length === versions.length,

@@ -3,6 +3,7 @@ import t from 'tap';
 import { SluiceError } from '../../src/core/errors.js';
 import type { ModelSignature, ServePlan } from '../../src/core/model.js';
 import type { VersionEntry } from '../../src/core/snapshot.js';
+import { VersionUse } from '../../src/core/version-use.js';
 import { configText } from '../../src/cli/config-text.js';
 import { CommandEnd, exitCodeOf } from '../../src/cli/exit-codes.js';
 import { describeTensors, modelTableRows } from '../../src/cli/model-table.js';
@@ -45,12 +46,16 @@ t.test(
     const ready: VersionEntry = {
       modelName: 'm',
       version: '2',
+      generation: 1,
       state: 'READY',
       reason: '',
       handle: 1,
       plan,
       metadata,
       report: { execution: 'inline', batchLimitRows: 16, warmupMs: 12.4, costUs: [] },
+      facts: undefined,
+      isEdited: false,
+      use: new VersionUse(),
     };
     const loading: VersionEntry = {
       ...ready,
@@ -62,7 +67,12 @@ t.test(
     const rejected: VersionEntry = { ...loading, version: '1', state: 'REJECTED', reason: 'broken' };
     const perRequest: VersionEntry = { ...ready, version: '4', plan: { ...plan, isBatching: false } };
     const versions = new Map([rejected, ready, loading, perRequest].map((entry) => [entry.version, entry]));
-    const common = { platform: 'onnxruntime_onnx', defaultVersion: undefined, isReady: false };
+    const common = {
+      platform: 'onnxruntime_onnx',
+      pinnedVersion: undefined,
+      defaultVersion: undefined,
+      isReady: false,
+    };
     const models = new Map([
       ['m', { ...common, name: 'm', versions, reason: '' }],
       ['n', { ...common, name: 'n', versions: new Map<string, VersionEntry>(), reason: 'got both' }],

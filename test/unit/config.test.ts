@@ -30,6 +30,11 @@ t.test('without anything else the defaults hold', (t) => {
     defaultDeadlineMs: 30_000,
     inlineBudgetUs: 100,
     strictReadiness: true,
+    modelControl: 'none',
+    loadModel: '',
+    pollIntervalMs: 15_000,
+    parallelLoads: 2,
+    strict: false,
   });
   t.end();
 });

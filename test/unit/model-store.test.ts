@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { ModelSignature, ServePlan, StartReport, VersionState } from '../../src/core/model.js';
 import { SluiceError } from '../../src/core/errors.js';
 import { findModelFile, findModels } from '../../src/models/repository.js';
+import type { Answer } from '../../src/models/ports.js';
 import { ModelStore, type ModelLoader } from '../../src/models/store.js';
 import { mayMove, moveState } from '../../src/models/version-state.js';
 import { route } from '../../src/routing/router.js';
@@ -25,7 +26,11 @@ class PuppetLoader implements ModelLoader {
   async open(options: { readonly path: string; readonly directory: string }) {
     await this.beforeOpen(options.path);
     this.opened.push(options.path);
-    return { ...SIGNATURE, handle: this.opened.length };
+    return { ...SIGNATURE, handle: this.opened.length, files: [], loadedBytes: 0 };
+  }
+
+  async ask(): Promise<Answer> {
+    throw new Error('the puppet answers nothing');
   }
 
   async start(_handle: number, plan: ServePlan): Promise<StartReport> {

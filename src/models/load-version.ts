@@ -1,0 +1,112 @@
+/**
+ * Loads one version from disk until it could serve: private files, session, completed configuration, warm-up, gates. Keeps
+ * nothing: what fails is closed before the error goes on. Runs on the loop; the work itself is the engine's.
+ */
+import { relative } from 'node:path';
+import { SluiceError } from '../core/errors.js';
+import type { ModelSignature, ServePlan, StartReport } from '../core/model.js';
+import type { VersionEntry, VersionFacts } from '../core/snapshot.js';
+import { completeConfig } from './config/complete.js';
+import type { ModelConfig } from './config/model-config.js';
+import { makeMetadata, makeServePlan, providersOf } from './config/serve-plan.js';
+import type { ExpectedFile, ModelLoader, Opened } from './ports.js';
+import { findModelFile, type FoundVersion } from './repository.js';
+import { digestOf, lookAt, MANIFEST, readManifest } from './version-folder.js';
+
+export interface LoadTools {
+  readonly loader: ModelLoader;
+  /** A path for private copies where nothing is yet. */
+  readonly nextPrivatePath: () => string;
+  /** Versions without a manifest are refused. */
+  readonly needsManifest: boolean;
+}
+
+export interface LoadOrder {
+  readonly modelName: string;
+  readonly found: FoundVersion;
+  readonly config: ModelConfig;
+}
+
+export interface LoadedVersion {
+  readonly handle: number;
+  readonly report: StartReport;
+  readonly facts: VersionFacts;
+  readonly fingerprint: string;
+}
+
+export type Progress = (to: 'WARMING' | 'VERIFYING', known: Partial<VersionEntry>) => void;
+
+async function expectedFiles(
+  tools: LoadTools,
+  found: FoundVersion,
+  directory: string,
+): Promise<ExpectedFile[] | undefined> {
+  const listed = await readManifest(found.place);
+  if (listed === undefined) {
+    if (!tools.needsManifest) return undefined;
+    throw new SluiceError('MODEL_INVALID', `expected a ${MANIFEST} with the sha256 of every file, got none`);
+  }
+  const inner = relative(found.place, directory);
+  const prefix = inner === '' ? '' : `${inner}/`;
+  return listed
+    .filter((file) => file.name.startsWith(prefix))
+    .map((file) => ({ name: file.name.slice(prefix.length), sha256: file.sha256 }));
+}
+
+async function open(tools: LoadTools, { found, config }: LoadOrder): Promise<Opened> {
+  const file = await findModelFile(found, config.default_model_filename || 'model.onnx');
+  const expected = await expectedFiles(tools, found, file.directory);
+  if (expected?.length === 0)
+    throw new SluiceError('MODEL_INVALID', `${MANIFEST}: expected the sha256 of every file, got none`);
+  return tools.loader.open({
+    ...file,
+    privateDirectory: tools.nextPrivatePath(),
+    ...(expected === undefined ? {} : { expected }),
+    ...(config.intraOpThreads > 0 ? { intraOpThreads: config.intraOpThreads } : {}),
+    ...(config.interOpThreads > 0 ? { interOpThreads: config.interOpThreads } : {}),
+    providers: providersOf(config),
+  });
+}
+
+async function lookOrRefuse(place: string): Promise<string> {
+  try {
+    return (await lookAt(place)).fingerprint;
+  } catch (cause) {
+    if (cause instanceof SluiceError) throw cause;
+    throw new SluiceError('MODEL_INVALID', 'the folder of the version cannot be read', { cause });
+  }
+}
+
+/** Throws where the version cannot serve; then nothing of it is left. */
+export async function loadVersion(
+  tools: LoadTools,
+  order: LoadOrder,
+  progress: Progress,
+): Promise<LoadedVersion> {
+  const { found, config, modelName } = order;
+  const fingerprint = await lookOrRefuse(found.place);
+  const opened = await open(tools, order);
+  try {
+    const completed = completeConfig(config, opened, modelName);
+    const plan: ServePlan = makeServePlan(completed, opened, found.version);
+    const metadata: ModelSignature = makeMetadata(plan);
+    progress('WARMING', { plan, metadata });
+    const report = await tools.loader.start(opened.handle, plan);
+    progress('VERIFYING', { report });
+    if ((await lookOrRefuse(found.place)) !== fingerprint) {
+      throw new SluiceError('MODEL_INVALID', 'the folder of the version changed while it was loaded');
+    }
+    const facts: VersionFacts = {
+      files: opened.files,
+      digest: digestOf(opened.files),
+      fileBytes: opened.files.reduce((bytes, file) => bytes + file.bytes, 0),
+      loadedBytes: opened.loadedBytes,
+      config: completed as unknown as Readonly<Record<string, unknown>>,
+      readyAtMs: Date.now(),
+    };
+    return { handle: opened.handle, report, facts, fingerprint };
+  } catch (error) {
+    await tools.loader.close(opened.handle);
+    throw error;
+  }
+}
