@@ -6,6 +6,7 @@ export const EXIT = {
   unexpected: 1,
   usage: 2,
   cannotServe: 3,
+  gateFailed: 4,
 } as const;
 
 /** An end that is already decided: the message is printed, the code returned. */

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { SluiceError } from '../core/errors.js';
+import { addBench } from './bench.js';
 import { addDoctor } from './doctor.js';
 import { CommandEnd, EXIT, exitCodeOf } from './exit-codes.js';
 import { addInspect } from './inspect.js';
@@ -28,6 +29,7 @@ function makeProgram(): Command {
 Examples:
   sluice serve ./models           serve a model repository
   sluice inspect ./model.onnx     what a model takes and gives, and a config.pbtxt for it
+  sluice bench http://127.0.0.1:8000 -m digits --rate 1000
   sluice doctor                   what this machine has and lacks, with the command that mends it
   sluice keys new --id web --scopes infer --file keys.json`,
     )
@@ -36,6 +38,7 @@ Examples:
   addInspect(program);
   addDoctor(program);
   addKeys(program);
+  addBench(program);
   for (const command of program.commands) {
     command.copyInheritedSettings(program);
     for (const verb of command.commands) verb.copyInheritedSettings(command);
