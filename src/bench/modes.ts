@@ -3,7 +3,7 @@
  * rule, so that a reader of the JSON alone can check it.
  */
 import { BenchError } from './bench-error.js';
-import type { BenchRun} from './bench-run.js';
+import type { BenchRun } from './bench-run.js';
 import { usAt } from './bench-run.js';
 import type { Point } from './result.js';
 
