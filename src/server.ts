@@ -13,12 +13,14 @@ import { ask } from './engine/ask.js';
 import { createEngine } from './engine/addon-engine.js';
 import type { Engine, EngineInfo } from './engine/engine.js';
 import { Metrics } from './metrics/metrics.js';
+import { Operations } from './models/operations.js';
 import { PrivateFolder } from './models/private-folder.js';
 import { ModelStore, type ModelLoader, type StoreLog } from './models/store.js';
 import { Admission } from './serving/admission.js';
 import { Infer } from './serving/infer.js';
 import { Metadata } from './serving/metadata.js';
 import { makeAdmin } from './transport/admin/admin.js';
+import { repositoryRoutes } from './transport/admin/repository.js';
 import { adminPages } from './transport/admin/pages.js';
 import { chooseTransport } from './transport/choose.js';
 import { guarded } from './transport/guard.js';
@@ -27,7 +29,7 @@ import type { Listening, Transport } from './transport/transport.js';
 
 /** Body bytes of all requests inside together. */
 const IN_FLIGHT_BYTES = 1024 ** 3;
-const EXTENSIONS = ['binary_tensor_data'];
+const EXTENSIONS = ['binary_tensor_data', 'model_configuration', 'model_repository'];
 
 export type ServerLog = StoreLog;
 
@@ -80,8 +82,14 @@ export async function startServer(
   const statsOf = (version: VersionEntry): VersionStats | undefined =>
     version.handle < 0 ? undefined : engine.stats(version.handle);
   const metrics = new Metrics({ models, admission, statsOf });
+  const operations = new Operations((error) => {
+    log.error({ err: error }, 'a command on the repository failed inside the server');
+  });
   const admin = makeAdmin({
-    rows: [...adminPages({ metadata, models, metrics, statsOf })],
+    rows: [
+      ...adminPages({ metadata, models, metrics, statsOf }),
+      ...repositoryRoutes({ models, operations }),
+    ],
     facts: { version: packageVersion() },
     access,
     hosts: new HostList([settings.adminHost, ...listOf(settings.allowedHosts)]),

@@ -7,8 +7,9 @@ import { SluiceError } from '../core/errors.js';
 import type { ModelSignature, ServePlan, StartReport } from '../core/model.js';
 import type { VersionEntry, VersionFacts } from '../core/snapshot.js';
 import { completeConfig } from './config/complete.js';
-import type { ModelConfig } from './config/model-config.js';
+import type { ReadConfig } from './config/model-config.js';
 import { makeMetadata, makeServePlan, providersOf } from './config/serve-plan.js';
+import { tritonJson } from './config/triton-json.js';
 import type { ExpectedFile, ModelLoader, Opened } from './ports.js';
 import { findModelFile, type FoundVersion } from './repository.js';
 import { digestOf, lookAt, MANIFEST, readManifest } from './version-folder.js';
@@ -24,7 +25,7 @@ export interface LoadTools {
 export interface LoadOrder {
   readonly modelName: string;
   readonly found: FoundVersion;
-  readonly config: ModelConfig;
+  readonly read: ReadConfig;
 }
 
 export interface LoadedVersion {
@@ -53,7 +54,8 @@ async function expectedFiles(
     .map((file) => ({ name: file.name.slice(prefix.length), sha256: file.sha256 }));
 }
 
-async function open(tools: LoadTools, { found, config }: LoadOrder): Promise<Opened> {
+async function open(tools: LoadTools, { found, read }: LoadOrder): Promise<Opened> {
+  const { config } = read;
   const file = await findModelFile(found, config.default_model_filename || 'model.onnx');
   const expected = await expectedFiles(tools, found, file.directory);
   if (expected?.length === 0)
@@ -83,11 +85,11 @@ export async function loadVersion(
   order: LoadOrder,
   progress: Progress,
 ): Promise<LoadedVersion> {
-  const { found, config, modelName } = order;
+  const { found, read, modelName } = order;
   const fingerprint = await lookOrRefuse(found.place);
   const opened = await open(tools, order);
   try {
-    const completed = completeConfig(config, opened, modelName);
+    const completed = completeConfig(read.config, opened, modelName);
     const plan: ServePlan = makeServePlan(completed, opened, found.version);
     const metadata: ModelSignature = makeMetadata(plan);
     progress('WARMING', { plan, metadata });
@@ -101,7 +103,7 @@ export async function loadVersion(
       digest: digestOf(opened.files),
       fileBytes: opened.files.reduce((bytes, file) => bytes + file.bytes, 0),
       loadedBytes: opened.loadedBytes,
-      config: completed as unknown as Readonly<Record<string, unknown>>,
+      config: tritonJson(read, completed),
       readyAtMs: Date.now(),
     };
     return { handle: opened.handle, report, facts, fingerprint };

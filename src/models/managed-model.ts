@@ -6,7 +6,7 @@ import { SluiceError } from '../core/errors.js';
 import type { VersionEntry } from '../core/snapshot.js';
 import type { Board } from './board.js';
 import type { LoadSlots } from './command-order.js';
-import type { ModelConfig } from './config/model-config.js';
+import type { ModelConfig, ReadConfig } from './config/model-config.js';
 import { loadVersion, type LoadTools } from './load-version.js';
 import type { StoreLog } from './ports.js';
 import { compareVersions, type FoundVersion } from './repository.js';
@@ -28,6 +28,14 @@ export interface VersionOutcome {
   readonly result: 'loaded' | 'unchanged' | 'edited' | 'rejected';
   readonly reason: string;
 }
+
+export interface ApplyOptions {
+  readonly isAll?: boolean;
+  readonly origin?: string;
+}
+
+/** The origin of what lies in the repository. */
+export const DISK = 'disk';
 
 export const EDITED_REASON =
   'its folder was edited after it was loaded; versions do not change: publish a new one, or unload it first';
@@ -102,18 +110,24 @@ export class ManagedModel {
 
   /**
    * Makes `wanted` the versions that serve. Those that are not wanted leave when all of `wanted` are READY, or stay, all of
-   * them: a failed load changes nothing. `isAll` false: more versions belong to them, and nothing leaves yet.
+   * them: a failed load changes nothing. `isAll` false: more versions belong to them, and nothing leaves yet. `origin` tells
+   * what is on disk from what a command brought along: a version of another origin is loaded anew.
    */
-  async apply(wanted: readonly FoundVersion[], config: ModelConfig, isAll = true): Promise<VersionOutcome[]> {
+  async apply(
+    wanted: readonly FoundVersion[],
+    read: ReadConfig,
+    { isAll = true, origin = DISK }: ApplyOptions = {},
+  ): Promise<VersionOutcome[]> {
     this.reason = '';
     this.refusal = '';
     this.wanted = isAll && wanted.length > 0 ? new Set(wanted.map(({ version }) => version)) : undefined;
-    const digest = digestOfConfig(config);
+    const digest = `${origin} ${digestOfConfig(read.config)}`;
     const fresh: VersionLoad[] = [];
     const works: Array<Promise<VersionOutcome>> = [];
     for (const found of wanted) {
       const serving = this.shown.get(found.version);
-      const edited = serving?.state === 'READY' ? await this.checkEdited(serving, found) : false;
+      const isComparable = serving?.state === 'READY' && serving.origin === origin;
+      const edited = isComparable && (await this.checkEdited(serving, found));
       if (serving?.state === 'READY' && serving.settingsDigest === digest) {
         const result = edited ? 'edited' : 'unchanged';
         works.push(Promise.resolve({ version: found.version, result, reason: edited ? EDITED_REASON : '' }));
@@ -123,10 +137,10 @@ export class ManagedModel {
         works.push(Promise.resolve({ version: found.version, result: 'edited', reason: EDITED_REASON }));
         continue;
       }
-      const load = new VersionLoad(this.parts.board, this.name, found.version, digest);
+      const load = new VersionLoad(this.parts.board, this.name, found.version, origin, digest);
       fresh.push(load);
       if (serving?.state !== 'READY') this.shown.set(found.version, load);
-      works.push(this.parts.slots.use(() => this.loadOne(load, found, config)));
+      works.push(this.parts.slots.use(() => this.loadOne(load, found, read)));
     }
     if (fresh.length > 0) this.publish();
     const outcomes = await Promise.all(works);
@@ -187,15 +201,11 @@ export class ManagedModel {
     if (this.shown.get(load.version) === load) this.publish();
   }
 
-  private async loadOne(
-    load: VersionLoad,
-    found: FoundVersion,
-    config: ModelConfig,
-  ): Promise<VersionOutcome> {
+  private async loadOne(load: VersionLoad, found: FoundVersion, read: ReadConfig): Promise<VersionOutcome> {
     const { log, tools } = this.parts;
     const who = { model: this.name, version: load.version };
     try {
-      const order = { modelName: this.name, found, config };
+      const order = { modelName: this.name, found, read };
       const loaded = await loadVersion(tools, order, (to, known) => {
         this.move(load, to, known);
       });

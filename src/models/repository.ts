@@ -11,7 +11,7 @@ import { emptyModelConfig, readModelConfig, type ReadConfig } from './config/mod
 import { parsePbtxt } from './config/pbtxt.js';
 
 export const MODEL_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
-const VERSION_NAME = /^(?:0|[1-9]\d{0,17})$/;
+export const VERSION_NAME = /^(?:0|[1-9]\d{0,17})$/;
 const FOLDERS_WITHOUT_VERSIONS = new Set(['warmup', 'initial_state', 'configs']);
 const CONFIG_FILES = ['config.pbtxt', 'config.json'];
 
@@ -167,8 +167,7 @@ export async function findModels(path: string): Promise<FoundRepository> {
 /** The model's config file, checked; the defaults where there is none. */
 export async function readConfigFile(model: FoundModel): Promise<ReadConfig> {
   const [fileName] = model.configFiles;
-  if (fileName === undefined || model.directory === undefined)
-    return { config: emptyModelConfig(), warnings: [] };
+  if (fileName === undefined || model.directory === undefined) return emptyModelConfig();
   const text = await readFile(join(model.directory, fileName), 'utf8');
   if (fileName === 'config.pbtxt') return readModelConfig(parsePbtxt(text, fileName), undefined, fileName);
   const { config, sluice } = parseJsonConfig(text, fileName);

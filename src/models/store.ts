@@ -3,16 +3,19 @@
  * `none` (never), `poll` (follows the repository), `explicit` (on command). Lives on the loop; the loading itself happens
  * in the engine. Commands on one model are ordered; what serves is never touched before its successor is READY.
  */
+import { rm } from 'node:fs/promises';
 import { SluiceError } from '../core/errors.js';
 import type { Snapshot } from '../core/snapshot.js';
 import { Board } from './board.js';
 import { CommandOrder, LoadSlots } from './command-order.js';
-import type { ModelConfig } from './config/model-config.js';
+import type { ReadConfig } from './config/model-config.js';
 import { FolderWatch } from './folder-watch.js';
+import { Follower, type ModelPlan } from './follower.js';
 import { ManagedModel, type ModelParts, type VersionOutcome } from './managed-model.js';
+import { readOverride, stageFiles, type LoadOverride } from './override.js';
 import type { ModelLoader, StoreLog } from './ports.js';
-import { findModel, findModels, readConfigFile, type FoundModel, type FoundVersion } from './repository.js';
-import { lookAt, type FolderLook } from './version-folder.js';
+import { findModel, findModels, readConfigFile, type FoundModel } from './repository.js';
+import { repositoryIndex, type IndexRow } from './repository-index.js';
 import { chooseVersions } from './version-policy.js';
 
 export type { ModelLoader, StoreLog } from './ports.js';
@@ -46,12 +49,6 @@ const DEFAULTS: StoreOptions = {
   nowMs: Date.now,
 };
 
-interface Plan {
-  readonly config: ModelConfig;
-  /** Chosen by the policy, by commands on single versions, or pinned. */
-  readonly wanted: readonly FoundVersion[];
-}
-
 export class ModelStore {
   readonly board: Board;
   private readonly order = new CommandOrder();
@@ -61,8 +58,9 @@ export class ModelStore {
   private readonly removed = new Map<string, Set<string>>();
   private readonly options: StoreOptions;
   private readonly parts: ModelParts;
-  private readonly watch: FolderWatch;
+  private readonly follower: Follower;
   private path = '';
+  private overrides = 0;
   private hasLoaded = false;
   private isClosed = false;
   private timer: NodeJS.Timeout | undefined;
@@ -82,7 +80,16 @@ export class ModelStore {
       log,
       holdMs,
     };
-    this.watch = new FolderWatch(settleMs, nowMs);
+    this.follower = new Follower(
+      {
+        board: this.board,
+        order: this.order,
+        managed: this.managed,
+        modelOf: (name) => this.modelOf(name),
+        planFor: (found) => this.planFor(found),
+      },
+      new FolderWatch(settleMs, nowMs),
+    );
   }
 
   get snapshot(): Snapshot {
@@ -127,16 +134,23 @@ export class ModelStore {
     clearTimeout(this.timer);
   }
 
-  /** Loads the versions that the policy selects, as they are on disk now; what is unchanged stays. */
-  loadModel(modelName: string): Promise<VersionOutcome[]> {
+  /**
+   * Loads the versions that the policy selects, as they are on disk now; what is unchanged stays. An override is loaded in
+   * any case, and the next load without one goes back to the disk.
+   */
+  loadModel(modelName: string, override: LoadOverride = {}): Promise<VersionOutcome[]> {
     return this.command(modelName, async () => {
-      const found = await this.findOrRefuse(modelName);
-      this.added.delete(modelName);
-      this.removed.delete(modelName);
-      const { config, wanted } = await this.planFor(found);
-      if (wanted.length === 0)
-        throw new SluiceError('CONFIG_INVALID', `model "${modelName}": no version is selected`);
-      return this.modelOf(modelName).apply(wanted, config);
+      const { configText, files } = override;
+      const given = configText === undefined ? undefined : readOverride(configText);
+      if (files === undefined) return this.loadFound(await this.findOrRefuse(modelName), given);
+      if (given === undefined)
+        throw new SluiceError('BAD_REQUEST', 'expected parameter "config" together with "file:" parameters');
+      const folder = this.options.nextPrivatePath();
+      try {
+        return await this.loadFound(await stageFiles(modelName, files, folder), given);
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
     });
   }
 
@@ -185,14 +199,27 @@ export class ModelStore {
     });
   }
 
+  /** Every version that is known, and the models on disk that were never loaded. */
+  async index(isReadyOnly: boolean): Promise<IndexRow[]> {
+    const { models } = isReadyOnly ? { models: [] } : await findModels(this.path);
+    const onDisk = models.map((model) => model.name);
+    return repositoryIndex(this.snapshot, onDisk, isReadyOnly);
+  }
+
   /** One look at the repository: what is new is loaded, what is gone leaves, what was edited is told. */
-  async follow(): Promise<{ readonly isSettled: boolean }> {
-    const { models } = await findModels(this.path);
-    const names = new Set(models.map((model) => model.name));
-    const settled = await Promise.all(models.map((model) => this.followFound(model)));
-    const gone = [...this.managed.keys()].filter((name) => !names.has(name));
-    const left = await Promise.all(gone.map((name) => this.order.run(name, () => this.followGone(name))));
-    return { isSettled: settled.every(Boolean) && left.every(Boolean) };
+  follow(): Promise<{ readonly isSettled: boolean }> {
+    return this.follower.follow(this.path);
+  }
+
+  private async loadFound(found: FoundModel, given: ReadConfig | undefined): Promise<VersionOutcome[]> {
+    this.added.delete(found.name);
+    this.removed.delete(found.name);
+    const { read, wanted } = await this.planFor(found, given);
+    if (wanted.length === 0)
+      throw new SluiceError('CONFIG_INVALID', `model "${found.name}": no version is selected`);
+    if (given === undefined) return this.modelOf(found.name).apply(wanted, read);
+    this.overrides += 1;
+    return this.modelOf(found.name).apply(wanted, read, { origin: `override ${this.overrides}` });
   }
 
   private command<T>(modelName: string, work: () => Promise<T>): Promise<T> {
@@ -218,8 +245,8 @@ export class ModelStore {
   private async loadAtStart(found: FoundModel): Promise<void> {
     const model = this.modelOf(found.name);
     try {
-      const { config, wanted } = await this.planFor(found);
-      await this.applyNoted(model, wanted, config, true);
+      const { read, wanted } = await this.planFor(found);
+      await this.follower.applyNoted(model, wanted, read, true);
     } catch (error) {
       model.refuse(error);
     }
@@ -230,10 +257,10 @@ export class ModelStore {
     const place = found.versions.find((other) => other.version === version);
     if (place === undefined)
       throw new SluiceError('VERSION_NOT_FOUND', `model "${modelName}" has no version ${version} on disk`);
-    const { config } = await this.readConfig(found);
+    const read = await this.readConfig(found);
     note(this.added, modelName, version);
     this.removed.get(modelName)?.delete(version);
-    const [outcome] = await this.modelOf(modelName).apply([place], config, false);
+    const [outcome] = await this.modelOf(modelName).apply([place], read, { isAll: false });
     if (outcome === undefined) throw new Error('a version was asked for and nothing became of it');
     return outcome;
   }
@@ -261,9 +288,9 @@ export class ModelStore {
     return read;
   }
 
-  private async planFor(found: FoundModel): Promise<Plan> {
-    const { config } = await this.readConfig(found);
-    const chosen = chooseVersions(config.version_policy, found.versions);
+  private async planFor(found: FoundModel, given?: ReadConfig): Promise<ModelPlan> {
+    const read = given ?? (await this.readConfig(found));
+    const chosen = chooseVersions(read.config.version_policy, found.versions);
     for (const version of chosen.missing)
       this.log.error({ model: found.name, version }, 'version_policy names a version that is not there');
     const pinned = this.managed.get(found.name)?.pinnedVersion;
@@ -276,7 +303,7 @@ export class ModelStore {
           version.version === pinned) &&
         removed?.has(version.version) !== true,
     );
-    return { config, wanted };
+    return { read, wanted };
   }
 
   private poll(afterMs: number): void {
@@ -296,89 +323,11 @@ export class ModelStore {
     }
     this.poll(nextMs);
   }
-
-  /** False where something is there that may not be whole yet. */
-  private followFound(found: FoundModel): Promise<boolean> {
-    if (this.order.isBusy(found.name)) return Promise.resolve(true);
-    return this.order.run(found.name, async () => {
-      try {
-        return await this.followModel(found);
-      } catch (error) {
-        // A config file that is half written looks like a broken one.
-        const isSettled = this.watch.isSettled(found.name, { fingerprint: String(error), cameWhole: false });
-        if (isSettled || this.managed.has(found.name)) this.modelOf(found.name).refuse(error);
-        return isSettled;
-      }
-    });
-  }
-
-  private async followModel(found: FoundModel): Promise<boolean> {
-    const { config, wanted } = await this.planFor(found);
-    const known = this.managed.get(found.name);
-    const taken: FoundVersion[] = [];
-    let isSettled = !(known?.readyVersions ?? []).some((version) => this.isMissing(found, version));
-    for (const version of wanted) {
-      const load = known?.loadOf(version.version);
-      if (load?.state === 'READY') {
-        taken.push(version);
-        continue;
-      }
-      const look = await lookAt(version.place);
-      const isKnown = load !== undefined && !this.watch.isNew(version.place, triedAs(look, config));
-      if (!this.watch.isSettled(version.place, look)) isSettled = false;
-      else if (!isKnown) taken.push(version);
-    }
-    const model = this.modelOf(found.name);
-    if (taken.length > 0)
-      await this.applyNoted(model, taken, config, isSettled && taken.length === wanted.length);
-    model.forget(new Set(found.versions.map(({ version }) => version)));
-    return isSettled;
-  }
-
-  /** A folder that changes places by two renames is away for a moment. */
-  private isMissing(found: FoundModel, version: string): boolean {
-    const key = `${found.name}/${version} gone`;
-    if (found.versions.some((other) => other.version === version)) {
-      this.watch.forget(key);
-      return false;
-    }
-    return !this.watch.isSettled(key, { fingerprint: 'gone', cameWhole: false });
-  }
-
-  private async applyNoted(
-    model: ManagedModel,
-    wanted: readonly FoundVersion[],
-    config: ModelConfig,
-    isAll: boolean,
-  ): Promise<void> {
-    for (const { place } of wanted) {
-      const look = await lookAt(place).catch(() => undefined);
-      if (look !== undefined) this.watch.note(place, triedAs(look, config));
-    }
-    await model.apply(wanted, config, isAll);
-  }
-
-  private async followGone(modelName: string): Promise<boolean> {
-    const model = this.managed.get(modelName);
-    if (model === undefined) return true;
-    const key = `${modelName} gone`;
-    if (!this.watch.isSettled(key, { fingerprint: 'gone', cameWhole: false })) return false;
-    this.watch.forget(key);
-    await model.retire(model.readyVersions).closed;
-    this.managed.delete(modelName);
-    this.board.remove(modelName);
-    return true;
-  }
 }
 
 function note(sets: Map<string, Set<string>>, modelName: string, version: string): void {
   const set = sets.get(modelName) ?? new Set();
   sets.set(modelName, set.add(version));
-}
-
-/** What a load is tried with: the same again would end the same. */
-function triedAs(look: FolderLook, config: ModelConfig): string {
-  return `${look.fingerprint} ${look.goldenFingerprint} ${JSON.stringify(config)}`;
 }
 
 function absentModel(name: string): FoundModel {

@@ -19,6 +19,8 @@ export class VersionLoad {
     private readonly board: Board,
     modelName: string,
     version: string,
+    /** Where its files and its configuration come from. */
+    readonly origin: string,
     /** Of the configuration that it is loaded with. */
     readonly settingsDigest: string,
   ) {

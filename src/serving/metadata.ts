@@ -78,6 +78,16 @@ export class Metadata {
       outputs: signature.outputs,
     });
   }
+
+  /** The completed configuration, in Triton's JSON form. */
+  modelConfig(name: string, version: string | undefined): Reply {
+    const answer = route(this.models.snapshot, name, version);
+    if (answer.target === undefined) return errorReply(answer.error, answer.message);
+    const { facts } = answer.target;
+    if (facts === undefined)
+      return errorReply('INTERNAL', `Model "${name}" is ready but its configuration is not known`);
+    return jsonReply(facts.config);
+  }
 }
 
 function readyVersions(model: ModelEntry): string[] {

@@ -11,7 +11,7 @@ export type InferPath = { readonly kind: 'infer' } & ModelPath;
 
 export type ReadPath =
   | { readonly kind: 'server' | 'live' | 'ready' | 'models' }
-  | ({ readonly kind: 'model' | 'model-ready' } & ModelPath);
+  | ({ readonly kind: 'model' | 'model-ready' | 'model-config' } & ModelPath);
 
 export type PathRoute = InferPath | ReadPath;
 
@@ -25,7 +25,8 @@ const FIXED: ReadonlyMap<string, PathRoute> = new Map<string, PathRoute>([
 
 const MODELS_PREFIX = '/v2/models/';
 
-const KIND_BY_VERB: ReadonlyMap<string, 'model-ready' | 'infer'> = new Map([
+const KIND_BY_VERB: ReadonlyMap<string, 'model-ready' | 'model-config' | 'infer'> = new Map([
+  ['config', 'model-config'],
   ['ready', 'model-ready'],
   ['infer', 'infer'],
 ]);

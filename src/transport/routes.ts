@@ -78,6 +78,8 @@ export class Routes {
         return this.metadata.modelNames();
       case 'model-ready':
         return this.metadata.modelReady(route.modelName, route.version);
+      case 'model-config':
+        return this.metadata.modelConfig(route.modelName, route.version);
       case 'model':
         return this.metadata.model(route.modelName, route.version);
     }

@@ -96,7 +96,7 @@ t.test('the suggested config.pbtxt, read again, gives the same configuration', (
     ],
     outputs: [{ name: 'y', datatype: 'UINT64', shape: [-1, 2] }],
   };
-  const config = completeConfig(emptyModelConfig(), signature, 'm');
+  const config = completeConfig(emptyModelConfig().config, signature, 'm');
   const again = readModelConfig(
     parsePbtxt(configText(config), 'config.pbtxt'),
     undefined,

@@ -112,6 +112,8 @@ export type ModelConfig = Omit<z.output<typeof modelConfigSchema>, 'parameters'>
 
 export interface ReadConfig {
   readonly config: ModelConfig;
+  /** What the file said, checked. */
+  readonly raw: RawConfig;
   /** What was given and is ignored, one sentence each. */
   readonly warnings: readonly string[];
 }
@@ -201,11 +203,12 @@ export function readModelConfig(raw: RawConfig, sluice: unknown, fileName: strin
       execution: own.execution ?? 'auto',
       deadlineMs: own.deadline_ms ?? 0,
     },
+    raw,
     warnings: ignoredFields(raw, fileName),
   };
 }
 
 /** What a model without a config file starts from. */
-export function emptyModelConfig(): ModelConfig {
-  return readModelConfig({}, undefined, 'no config file').config;
+export function emptyModelConfig(): ReadConfig {
+  return readModelConfig({}, undefined, 'no config file');
 }

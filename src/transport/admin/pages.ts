@@ -61,6 +61,7 @@ function modelTable(snapshot: Snapshot, sources: AdminSources): object[] {
     isReady: model.isReady,
     reason: model.reason,
     defaultVersion: model.defaultVersion?.version,
+    pinnedVersion: model.pinnedVersion,
     versions: [...model.versions.values()].map((version) => versionRow(version, sources)),
   }));
 }
@@ -79,6 +80,13 @@ function versionRow(version: VersionEntry, sources: AdminSources): object {
     execution: report?.execution,
     batchLimitRows: report?.batchLimitRows,
     warmupMs: report?.warmupMs,
+    generation: version.generation,
+    isEdited: version.isEdited,
+    sha256: version.facts?.digest,
+    files: version.facts?.files,
+    fileBytes: version.facts?.fileBytes,
+    loadedBytes: version.facts?.loadedBytes,
+    readyAtMs: version.facts?.readyAtMs,
     stats: stats === undefined ? undefined : summarise(stats),
   };
 }

@@ -1,0 +1,123 @@
+/**
+ * Follows the repository on disk, one look after another: what is new and whole is loaded, what is gone leaves, what was
+ * edited is told. When to look is the store's to say. Lives on the loop.
+ */
+import type { Board } from './board.js';
+import type { CommandOrder } from './command-order.js';
+import type { ModelConfig, ReadConfig } from './config/model-config.js';
+import type { FolderWatch } from './folder-watch.js';
+import type { ManagedModel } from './managed-model.js';
+import { findModels, type FoundModel, type FoundVersion } from './repository.js';
+import { lookAt, type FolderLook } from './version-folder.js';
+
+export interface ModelPlan {
+  readonly read: ReadConfig;
+  /** Chosen by the policy, by commands on single versions, or pinned. */
+  readonly wanted: readonly FoundVersion[];
+}
+
+export interface FollowedParts {
+  readonly board: Board;
+  readonly order: CommandOrder;
+  readonly managed: Map<string, ManagedModel>;
+  modelOf(modelName: string): ManagedModel;
+  planFor(found: FoundModel): Promise<ModelPlan>;
+}
+
+export class Follower {
+  constructor(
+    private readonly parts: FollowedParts,
+    private readonly watch: FolderWatch,
+  ) {}
+
+  /** One look at the repository: what is new is loaded, what is gone leaves, what was edited is told. */
+  async follow(path: string): Promise<{ readonly isSettled: boolean }> {
+    const { models } = await findModels(path);
+    const names = new Set(models.map((model) => model.name));
+    const settled = await Promise.all(models.map((model) => this.followFound(model)));
+    const gone = [...this.parts.managed.keys()].filter((name) => !names.has(name));
+    const left = await Promise.all(
+      gone.map((name) => this.parts.order.run(name, () => this.followGone(name))),
+    );
+    return { isSettled: settled.every(Boolean) && left.every(Boolean) };
+  }
+
+  /** False where something is there that may not be whole yet. */
+  private followFound(found: FoundModel): Promise<boolean> {
+    if (this.parts.order.isBusy(found.name)) return Promise.resolve(true);
+    return this.parts.order.run(found.name, async () => {
+      try {
+        return await this.followModel(found);
+      } catch (error) {
+        // A config file that is half written looks like a broken one.
+        const isSettled = this.watch.isSettled(found.name, { fingerprint: String(error), cameWhole: false });
+        if (isSettled || this.parts.managed.has(found.name)) this.parts.modelOf(found.name).refuse(error);
+        return isSettled;
+      }
+    });
+  }
+
+  private async followModel(found: FoundModel): Promise<boolean> {
+    const { read, wanted } = await this.parts.planFor(found);
+    const known = this.parts.managed.get(found.name);
+    const taken: FoundVersion[] = [];
+    let isSettled = !(known?.readyVersions ?? []).some((version) => this.isMissing(found, version));
+    for (const version of wanted) {
+      const load = known?.loadOf(version.version);
+      if (load?.state === 'READY') {
+        taken.push(version);
+        continue;
+      }
+      const look = await lookAt(version.place);
+      const isKnown = load !== undefined && !this.watch.isNew(version.place, triedAs(look, read.config));
+      if (!this.watch.isSettled(version.place, look)) isSettled = false;
+      else if (!isKnown) taken.push(version);
+    }
+    const model = this.parts.modelOf(found.name);
+    if (taken.length > 0)
+      await this.applyNoted(model, taken, read, isSettled && taken.length === wanted.length);
+    model.forget(new Set(found.versions.map(({ version }) => version)));
+    return isSettled;
+  }
+
+  /** A folder that changes places by two renames is away for a moment. */
+  private isMissing(found: FoundModel, version: string): boolean {
+    const key = `${found.name}/${version} gone`;
+    if (found.versions.some((other) => other.version === version)) {
+      this.watch.forget(key);
+      return false;
+    }
+    return !this.watch.isSettled(key, { fingerprint: 'gone', cameWhole: false });
+  }
+
+  /** Remembers what is tried, so that the same is not tried again and again. */
+  async applyNoted(
+    model: ManagedModel,
+    wanted: readonly FoundVersion[],
+    read: ReadConfig,
+    isAll: boolean,
+  ): Promise<void> {
+    for (const { place } of wanted) {
+      const look = await lookAt(place).catch(() => undefined);
+      if (look !== undefined) this.watch.note(place, triedAs(look, read.config));
+    }
+    await model.apply(wanted, read, { isAll });
+  }
+
+  private async followGone(modelName: string): Promise<boolean> {
+    const model = this.parts.managed.get(modelName);
+    if (model === undefined) return true;
+    const key = `${modelName} gone`;
+    if (!this.watch.isSettled(key, { fingerprint: 'gone', cameWhole: false })) return false;
+    this.watch.forget(key);
+    await model.retire(model.readyVersions).closed;
+    this.parts.managed.delete(modelName);
+    this.parts.board.remove(modelName);
+    return true;
+  }
+}
+
+/** What a load is tried with: the same again would end the same. */
+function triedAs(look: FolderLook, config: ModelConfig): string {
+  return `${look.fingerprint} ${look.goldenFingerprint} ${JSON.stringify(config)}`;
+}
