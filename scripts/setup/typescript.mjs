@@ -1,14 +1,22 @@
-// The TypeScript build: tsc into dist/. Outputs whose source is gone are removed, so that nothing runs what no longer exists.
+// The TypeScript build: tsc into dist/, and the browser's client in one file. Outputs whose source is gone are removed, so that nothing runs what no longer exists.
 import { chmodSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { bundleClient, CLIENT_BUNDLE } from './client-bundle.mjs';
 import { dropStamp, filesBelow, hashOf, isFresh, ROOT, writeStamp } from './stamp.mjs';
 
-const INPUTS = ['src', 'tsconfig.json', 'package.json', 'package-lock.json'];
+const INPUTS = [
+  'src',
+  'tsconfig.json',
+  'package.json',
+  'package-lock.json',
+  'scripts/setup/client-bundle.mjs',
+];
 const MAIN = 'dist/cli/main.js';
 
 export async function buildTypeScript({ progress }) {
   const hash = hashOf({ paths: INPUTS });
-  if (isFresh('typescript', hash, existsSync(join(ROOT, 'src/cli/main.ts')) ? [MAIN] : [])) return;
+  if (isFresh('typescript', hash, existsSync(join(ROOT, 'src/cli/main.ts')) ? [MAIN, CLIENT_BUNDLE] : []))
+    return;
   dropStamp('typescript');
   await progress.step('TypeScript build', async (run) => {
     removeOrphans();
@@ -16,6 +24,7 @@ export async function buildTypeScript({ progress }) {
       cwd: ROOT,
       failure: 'TypeScript found errors',
     });
+    await bundleClient();
   });
   if (existsSync(join(ROOT, MAIN))) chmodSync(join(ROOT, MAIN), 0o755);
   writeStamp('typescript', hash);
