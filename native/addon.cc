@@ -10,7 +10,7 @@
 namespace {
 
 // Raised with every change of what follows; TypeScript refuses another number.
-constexpr int kInterfaceNumber = 4;
+constexpr int kInterfaceNumber = 5;
 
 template <size_t N>
 Napi::Array Names(Napi::Env env, const char* const (&names)[N]) {
@@ -64,6 +64,10 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("bodyOpen", sluice::BodyOpen);
   add("bodyAppend", sluice::BodyAppend);
   add("bodyDrop", sluice::BodyDrop);
+  add("openShadow", sluice::OpenShadow);
+  add("closeShadow", sluice::CloseShadow);
+  add("shadowReport", sluice::ShadowReport);
+  add("shadowMismatches", sluice::ShadowMismatches);
   return exports;
 }
 

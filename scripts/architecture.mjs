@@ -36,6 +36,7 @@ export const NATIVE = {
     ['schedule'],
     ['run', 'codec', 'cuda'],
     ['engine'],
+    ['shadow'],
     ['binding'],
     ['addon'],
   ],
@@ -63,5 +64,8 @@ export const NATIVE = {
 // Native code outside native/, and the units of it that it may use.
 export const NATIVE_GUESTS = [
   { folder: 'bench', may: ['base'] },
-  { folder: 'test/native', may: ['base', 'memory', 'compare', 'schedule', 'run', 'codec', 'cuda', 'engine'] },
+  {
+    folder: 'test/native',
+    may: ['base', 'memory', 'compare', 'schedule', 'run', 'codec', 'cuda', 'engine', 'shadow'],
+  },
 ];

@@ -48,6 +48,10 @@ Status AddonState::Open(Napi::Env env, const EngineOptions& options, Napi::Funct
   auto frame_facts = Napi::ArrayBuffer::New(env, kFrameFacts * sizeof(uint32_t));
   frame_facts_ = static_cast<uint32_t*>(frame_facts.Data());
   frame_facts_reference_ = Napi::Persistent(frame_facts);
+  auto next_shadow = Napi::ArrayBuffer::New(env, sizeof(uint32_t));
+  next_shadow_ = static_cast<uint32_t*>(next_shadow.Data());
+  *next_shadow_ = 0;
+  next_shadow_reference_ = Napi::Persistent(next_shadow);
   ring_reference_ = Napi::Persistent(ring);
   reply_reference_ = Napi::Persistent(replies);
   return Status();
@@ -70,7 +74,8 @@ void AddonState::Close() {
   }
   // A worker still inside a run may write into its request and its port: then both, and the engine, are left
   // to the process.
-  if (port_->outstanding() > 0) {
+  const bool have_shadows_ended = shadows_.CloseAll(std::chrono::seconds(1));
+  if (port_->outstanding() > 0 || !have_shadows_ended) {
     new std::shared_ptr<CompletionPort>(port_);
     new std::shared_ptr<Engine>(engine_);
   }

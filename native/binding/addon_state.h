@@ -7,11 +7,13 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "codec/request_decoder.h"
 #include "engine/completion_port.h"
 #include "engine/engine.h"
 #include "engine/loop_batcher.h"
+#include "shadow/shadow_links.h"
 
 namespace sluice {
 
@@ -51,6 +53,13 @@ class AddonState {
   uint8_t* replies() { return replies_; }
   uint32_t* frame_facts() { return frame_facts_; }
   Napi::Value FrameFactsBuffer() { return frame_facts_reference_.Value(); }
+  ShadowLinks* shadows() { return &shadows_; }
+  // The shadow that JavaScript wrote down for the next request, once; null for none.
+  std::shared_ptr<ShadowLink> TakeNextShadow() {
+    if (*next_shadow_ == 0) return nullptr;
+    return shadows_.Find(std::exchange(*next_shadow_, 0));
+  }
+  Napi::Value NextShadowBuffer() { return next_shadow_reference_.Value(); }
   Napi::Value RingBuffer() { return ring_reference_.Value(); }
   Napi::Value ReplyBuffer() { return reply_reference_.Value(); }
 
@@ -67,6 +76,9 @@ class AddonState {
   Napi::Reference<Napi::ArrayBuffer> ring_reference_;
   Napi::Reference<Napi::ArrayBuffer> reply_reference_;
   Napi::Reference<Napi::ArrayBuffer> frame_facts_reference_;
+  ShadowLinks shadows_;
+  Napi::Reference<Napi::ArrayBuffer> next_shadow_reference_;
+  uint32_t* next_shadow_ = nullptr;
   uint32_t* ring_ = nullptr;
   uint32_t* frame_facts_ = nullptr;
   uint8_t* replies_ = nullptr;

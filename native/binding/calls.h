@@ -3,6 +3,8 @@
 
 #include <napi.h>
 
+#include <functional>
+
 #include "binding/addon_state.h"
 
 namespace sluice {
@@ -31,5 +33,15 @@ Napi::Value FrameText(const Napi::CallbackInfo& info);   // (bodyId, FrameTextFi
 Napi::Value BodyOpen(const Napi::CallbackInfo& info);    // (expectedBytes) -> bodyId
 Napi::Value BodyAppend(const Napi::CallbackInfo& info);  // (bodyId, ArrayBuffer)
 Napi::Value BodyDrop(const Napi::CallbackInfo& info);    // (bodyId)
+
+Napi::Value OpenShadow(const Napi::CallbackInfo& info);    // (primary, shadow, rules) -> number of the shadow
+Napi::Value CloseShadow(const Napi::CallbackInfo& info);   // (number) -> promise of whether its run has ended
+Napi::Value ShadowReport(const Napi::CallbackInfo& info);  // (number) -> what it found out so far
+Napi::Value ShadowMismatches(
+    const Napi::CallbackInfo& info);  // (number) -> promise of the worst, with bodies
+
+// Runs `work` on a loader thread, then `settle` on the loop; answers the promise of what `settle` makes.
+Napi::Value InBackground(const Napi::CallbackInfo& info, std::function<Status()> work,
+                         std::function<Napi::Value(Napi::Env)> settle);
 
 }  // namespace sluice

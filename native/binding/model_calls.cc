@@ -15,7 +15,8 @@ AddonState* OpenStateOf(const Napi::CallbackInfo& info) {
   return state;
 }
 
-// Runs `work` on a loader thread, then `settle` on the loop.
+}  // namespace
+
 Napi::Value InBackground(const Napi::CallbackInfo& info, std::function<Status()> work,
                          std::function<Napi::Value(Napi::Env)> settle) {
   AddonState* state = OpenStateOf(info);
@@ -37,8 +38,6 @@ Napi::Value InBackground(const Napi::CallbackInfo& info, std::function<Status()>
   return deferred->Promise();
 }
 
-}  // namespace
-
 Napi::Value OpenEngine(const Napi::CallbackInfo& info) {
   AddonState* state = StateOf(info);
   if (state->is_open()) throw Napi::Error::New(info.Env(), "the engine is open already");
@@ -49,6 +48,7 @@ Napi::Value OpenEngine(const Napi::CallbackInfo& info) {
   answer.Set("ring", state->RingBuffer());
   answer.Set("replies", state->ReplyBuffer());
   answer.Set("frameFacts", state->FrameFactsBuffer());
+  answer.Set("nextShadow", state->NextShadowBuffer());
   return answer;
 }
 
@@ -119,8 +119,14 @@ Napi::Value StartModel(const Napi::CallbackInfo& info) {
 Napi::Value CloseModel(const Napi::CallbackInfo& info) {
   Engine* engine = OpenStateOf(info)->engine();
   const uint32_t handle = info[0].As<Napi::Number>();
+  // Shadows hold their version, so they go first.
+  const auto shadows = OpenStateOf(info)->shadows()->TakeOf(engine->Version(handle));
   return InBackground(
-      info, [engine, handle] { return engine->Close(handle); },
+      info,
+      [engine, handle, shadows] {
+        for (const auto& shadow : shadows) shadow->Close(std::chrono::milliseconds(0));
+        return engine->Close(handle);
+      },
       [](Napi::Env env) { return env.Undefined(); });
 }
 

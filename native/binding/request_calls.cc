@@ -49,6 +49,14 @@ Napi::Value Accept(const Napi::CallbackInfo& info, AddonState* state, ModelVersi
   return Number(info, request->ticket);
 }
 
+void AttachShadow(AddonState* state, const ModelVersion& version, Request* request) {
+  std::shared_ptr<ShadowLink> shadow = state->TakeNextShadow();
+  // One that was meant for a version that has been replaced since is nobody's.
+  if (shadow == nullptr || shadow->primary().serial != version.spec().serial) return;
+  shadow->Sampled();
+  request->tap = std::move(shadow);
+}
+
 ModelVersion* StartedVersion(AddonState* state, uint32_t handle) {
   ModelVersion* version = state->is_open() ? state->engine()->Version(handle) : nullptr;
   return version != nullptr && version->is_started() ? version : nullptr;
@@ -118,6 +126,7 @@ Napi::Value Submit(const Napi::CallbackInfo& info) {
   Request* request = state->port()->Acquire();
   ReadUrgency(info, *version, request);
   request->body_bytes = size;
+  AttachShadow(state, *version, request);
   try {
     if (V2Decoder::IsLong(version->spec(), size, head_length)) {
       request->body.Append(bytes, size);
@@ -148,6 +157,7 @@ Napi::Value SubmitBody(const Napi::CallbackInfo& info) {
     return Refuse(info, state, version, request, Status(Code::kNotReady, "the model version is not ready"));
   ReadUrgency(info, *version, request);
   request->body_bytes = request->body.size();
+  AttachShadow(state, *version, request);
   request->head_length = static_cast<int64_t>(info[1].As<Napi::Number>().DoubleValue());
   if (RequestDecoder::IsLong(version->spec(), *request)) {
     request->version = version;

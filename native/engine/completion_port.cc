@@ -43,6 +43,7 @@ void CompletionPort::Release(Request* request) {
   request->tensors.Trim(kKeptBytes);
   request->body.Trim(kKeptBytes);
   request->reply.Trim(kKeptBytes);
+  request->tap.reset();
   is_taken_[request->ticket] = false;
   resting_tickets_.push_back(request->ticket);
   --outstanding_;

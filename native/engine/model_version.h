@@ -84,8 +84,20 @@ class ModelVersion {
     HandedOut(1);
   }
   void HandedOut(int64_t count);
+  // Keeps the version without a request.
+  void Hold() {
+    holds_.fetch_add(1, std::memory_order_relaxed);
+    in_flight_.fetch_add(1, std::memory_order_relaxed);
+  }
+  // The version may be gone when this returns.
+  void LetGo() {
+    holds_.fetch_sub(1, std::memory_order_relaxed);
+    HandedOut(1);
+  }
   void WaitUntilIdle();
-  int64_t in_flight() const { return in_flight_.load(std::memory_order_relaxed); }
+  int64_t in_flight() const {
+    return in_flight_.load(std::memory_order_relaxed) - holds_.load(std::memory_order_relaxed);
+  }
 
   VersionStats stats;
 
@@ -102,7 +114,8 @@ class ModelVersion {
   std::unique_ptr<VersionQueue> queue_;
   std::atomic<bool> runs_inline_{false};
   std::atomic<int> inline_overruns_{0};
-  std::atomic<int64_t> in_flight_{0};
+  std::atomic<int64_t> in_flight_{0};  // holds, too
+  std::atomic<int64_t> holds_{0};
   std::mutex mutex_;  // guards what follows
   std::vector<std::unique_ptr<RunPlace>> places_;
   std::string last_failure_;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace sluice {
 
@@ -33,6 +34,12 @@ class AlignedBuffer {
     size_ = size;
   }
   void Append(const void* bytes, size_t count);
+  // Exchanges memory; pointers into it stay good.
+  void Swap(AlignedBuffer* other) {
+    std::swap(data_, other->data_);
+    std::swap(size_, other->size_);
+    std::swap(capacity_, other->capacity_);
+  }
   // Gives memory back when more than `keep_bytes` were reserved.
   void Trim(size_t keep_bytes);
 

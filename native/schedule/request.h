@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct RequestInput {
 };
 
 class CompletionPort;
+class AnswerTap;
 
 // Below every level: takes idle capacity only. Equals BACKGROUND_PRIORITY of src/core/model.ts.
 inline constexpr uint8_t kBackgroundPriority = 255;
@@ -49,6 +51,7 @@ struct Request {
   WireForm wire = WireForm::kV2;
   uint32_t frame_id = 0;  // the client's number for it, told again in the reply frame
   bool wants_times = false;
+  std::shared_ptr<AnswerTap> tap;  // who wants the answer beside the client; usually nobody
 
   // Decoded by the codec.
   int64_t rows = 0;  // 1 for a model without batch dimension

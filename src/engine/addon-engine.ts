@@ -5,6 +5,7 @@
 import { availableParallelism } from 'node:os';
 import type { ServePlan, StartReport } from '../core/model.js';
 import type { VersionStats } from '../core/version-stats.js';
+import type { ShadowFacts, ShadowMismatch, ShadowRules } from '../core/shadow.js';
 import { addonPath, fromAddonError, loadAddon, type Addon } from './addon.js';
 import type { Engine, EngineInfo, ModelHandle, OpenOptions, OpenedModel, ReplySink } from './engine.js';
 import { findOnnxruntime } from './onnxruntime.js';
@@ -36,6 +37,7 @@ class AddonEngine implements Engine {
   readonly frameFacts: Uint32Array;
   private readonly ring: Uint32Array;
   private readonly replies: ArrayBuffer;
+  private readonly nextShadow: Uint32Array;
   private readonly sinks: Array<ReplySink | undefined> = [];
   private afterDelivery: () => void = () => undefined;
   private inFlight = 0;
@@ -56,6 +58,7 @@ class AddonEngine implements Engine {
       this.ring = new Uint32Array(memory.ring);
       this.replies = memory.replies;
       this.frameFacts = new Uint32Array(memory.frameFacts);
+      this.nextShadow = new Uint32Array(memory.nextShadow);
     } catch (cause) {
       throw fromAddonError(cause);
     }
@@ -133,6 +136,34 @@ class AddonEngine implements Engine {
 
   stats(handle: ModelHandle): VersionStats {
     return this.addon.stats(handle);
+  }
+
+  openShadow(primary: ModelHandle, shadow: ModelHandle, rules: ShadowRules): number {
+    try {
+      return this.addon.openShadow(primary, shadow, rules);
+    } catch (cause) {
+      throw fromAddonError(cause);
+    }
+  }
+
+  closeShadow(shadow: number): Promise<boolean> {
+    return this.settled(() => this.addon.closeShadow(shadow));
+  }
+
+  shadowNext(shadow: number): void {
+    this.nextShadow[0] = shadow;
+  }
+
+  shadowFacts(shadow: number): ShadowFacts {
+    try {
+      return this.addon.shadowReport(shadow);
+    } catch (cause) {
+      throw fromAddonError(cause);
+    }
+  }
+
+  shadowMismatches(shadow: number): Promise<ShadowMismatch[]> {
+    return this.settled(() => this.addon.shadowMismatches(shadow));
   }
 
   async shutdown(): Promise<void> {

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { DATA_TYPES, DATA_TYPE_NAMES } from '../core/data-types.js';
 import { ERRORS, SluiceError, errorName, type ErrorName } from '../core/errors.js';
 import type { ServePlan, StartReport } from '../core/model.js';
+import type { ShadowFacts, ShadowMismatch, ShadowRules } from '../core/shadow.js';
 import {
   BUCKETS,
   bucketUpperNs,
@@ -19,7 +20,7 @@ import {
 } from '../core/version-stats.js';
 import type { EngineInfo, OpenOptions, OpenedModel } from './engine.js';
 
-const INTERFACE_NUMBER = 4;
+const INTERFACE_NUMBER = 5;
 
 /** What both sides must agree on. */
 export interface Handshake {
@@ -42,7 +43,7 @@ export interface Addon extends Handshake {
       defaultDeadlineMs: number;
     },
     deliver: () => void,
-  ): { ring: ArrayBuffer; replies: ArrayBuffer; frameFacts: ArrayBuffer };
+  ): { ring: ArrayBuffer; replies: ArrayBuffer; frameFacts: ArrayBuffer; nextShadow: ArrayBuffer };
   closeEngine(): void;
   info(): Omit<EngineInfo, 'interfaceNumber'>;
   openModel(options: OpenOptions): Promise<OpenedModel>;
@@ -61,6 +62,10 @@ export interface Addon extends Handshake {
   bodyOpen(expectedBytes: number): number;
   bodyAppend(bodyId: number, chunk: ArrayBuffer): void;
   bodyDrop(bodyId: number): void;
+  openShadow(primary: number, shadow: number, rules: ShadowRules): number;
+  closeShadow(shadow: number): Promise<boolean>;
+  shadowReport(shadow: number): ShadowFacts;
+  shadowMismatches(shadow: number): Promise<ShadowMismatch[]>;
 }
 
 /** Where the addon is looked for: SLUICE_ADDON by whoever embeds us, else the build folder of the package. */

@@ -5,6 +5,7 @@
 import type { ModelSignature, ServePlan, StartReport } from '../core/model.js';
 import type { VersionStats } from '../core/version-stats.js';
 import type { VersionFile } from '../core/snapshot.js';
+import type { ShadowFacts, ShadowMismatch, ShadowRules } from '../core/shadow.js';
 
 /** Number of an opened model version inside the addon. */
 export type ModelHandle = number;
@@ -101,6 +102,15 @@ export interface Engine {
   bodyAppend(bodyId: number, chunk: ArrayBuffer): void;
   bodyDrop(bodyId: number): void;
   stats(handle: ModelHandle): VersionStats;
+  /** Lets `shadow` run in the shadow of `primary`; answers its number (> 0). Throws where it cannot take the requests. */
+  openShadow(primary: ModelHandle, shadow: ModelHandle, rules: ShadowRules): number;
+  /** False when its last run has not ended in time; it then ends by itself. Closing a version closes its shadows, too. */
+  closeShadow(shadow: number): Promise<boolean>;
+  /** The next submit carries this shadow; no effect on its answer. */
+  shadowNext(shadow: number): void;
+  /** Throws for a shadow that is not open. */
+  shadowFacts(shadow: number): ShadowFacts;
+  shadowMismatches(shadow: number): Promise<ShadowMismatch[]>;
   /** Refuses new requests, answers what waits with DRAINING, joins threads. */
   shutdown(): Promise<void>;
 }

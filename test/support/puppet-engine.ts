@@ -9,6 +9,7 @@ import { FRAME_FACT_COUNT, FRAME_FACTS, FRAME_KINDS } from '../../src/engine/fra
 import type { StartReport } from '../../src/core/model.js';
 import type { VersionStats } from '../../src/core/version-stats.js';
 import { emptyStats } from './version-stats.js';
+import type { ShadowFacts, ShadowMismatch, ShadowRules } from '../../src/core/shadow.js';
 
 export interface Submission {
   readonly ticket: number;
@@ -29,6 +30,13 @@ export interface AnnouncedFrame {
   readonly refusal?: string;
 }
 
+export interface OpenedShadow {
+  readonly primary: number;
+  readonly shadow: number;
+  readonly rules: ShadowRules;
+  isOpen: boolean;
+}
+
 export class PuppetEngine implements Engine {
   readonly submissions: Submission[] = [];
   /** Parts of the bodies that are being collected, by id. */
@@ -41,6 +49,14 @@ export class PuppetEngine implements Engine {
   readonly frameFacts = new Uint32Array(FRAME_FACT_COUNT);
   private readonly texts = new Map<number, readonly string[]>();
   private afterDelivery: () => void = () => undefined;
+  readonly shadows: OpenedShadow[] = [];
+  readonly shadowRefusals: Error[] = [];
+  /** The shadow that the next submit would carry. */
+  nextShadow = 0;
+  facts: ShadowFacts = {
+    ...{ sampled: 0, answered: 0, compared: 0, apart: 0, rows: 0, runs: 0, waiting: 0, waitingBytes: 0 },
+    ...{ dropped: {}, skipped: {}, primaryRunUs: [], shadowRunUs: [], outputs: [] },
+  };
   echoes = false;
   isShutDown = false;
   private nextBodyId = 0;
@@ -173,6 +189,34 @@ export class PuppetEngine implements Engine {
 
   stats(): VersionStats {
     return emptyStats();
+  }
+
+  openShadow(primary: number, shadow: number, rules: ShadowRules): number {
+    const refusal = this.shadowRefusals.shift();
+    if (refusal !== undefined) throw refusal;
+    this.shadows.push({ primary, shadow, rules, isOpen: true });
+    return this.shadows.length;
+  }
+
+  closeShadow(number: number): Promise<boolean> {
+    const opened = this.shadows[number - 1];
+    if (opened?.isOpen !== true) throw new Error(`close of shadow ${number}, which is not open`);
+    opened.isOpen = false;
+    return Promise.resolve(true);
+  }
+
+  shadowNext(number: number): void {
+    this.nextShadow = number;
+  }
+
+  shadowFacts(number: number): ShadowFacts {
+    const facts = this.shadows[number - 1]?.isOpen === true ? this.facts : undefined;
+    if (facts === undefined) throw new Error(`no open shadow has the number ${number}`);
+    return facts;
+  }
+
+  shadowMismatches(): Promise<ShadowMismatch[]> {
+    return Promise.resolve([]);
   }
 
   shutdown(): Promise<void> {

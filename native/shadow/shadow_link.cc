@@ -1,0 +1,230 @@
+#include "shadow/shadow_link.h"
+
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <exception>
+#include <thread>
+
+#include "base/clock.h"
+#include "compare/compare_output.h"
+#include "engine/cut_rows.h"
+
+namespace sluice {
+
+namespace {
+
+constexpr int kGentlest = 19;
+
+// From here on the thread runs only where a core would idle, and gives way the moment another thread wants
+// it.
+void RunOnlyWhenIdle() {
+  const sched_param none{};
+  if (sched_setscheduler(0, SCHED_IDLE, &none) == 0) return;
+  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kGentlest);
+}
+
+TensorView View(const TensorSpec& tensor, const OutputRows& rows) {
+  TensorView view;
+  view.type = tensor.type;
+  view.dims = rows.dims;
+  view.bytes = rows.bytes;
+  view.byte_count = rows.byte_count;
+  view.elements = rows.elements;
+  return view;
+}
+
+bool LiesIn(const AlignedBuffer& buffer, const uint8_t* bytes) {
+  return buffer.size() > 0 && bytes >= buffer.data() && bytes <= buffer.data() + buffer.size();
+}
+
+int64_t UnixMs() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
+
+}  // namespace
+
+Status ShadowLink::Open(const ModelSpec& primary, ModelVersion* shadow, ShadowRules rules,
+                        std::shared_ptr<ShadowLink>* link) {
+  SignatureMatch match;
+  if (Status status = MatchSignatures(primary, shadow->spec(), &match); !status.ok()) return status;
+  rules.by_output.resize(primary.outputs.size());
+  link->reset(new ShadowLink(primary, shadow, std::move(rules), std::move(match)));
+  shadow->Hold();
+  // The thread keeps the link alive, and needs nobody to join it.
+  std::thread([self = *link] { self->Work(); }).detach();
+  return Status();
+}
+
+ShadowLink::ShadowLink(const ModelSpec& primary, ModelVersion* shadow, ShadowRules rules,
+                       SignatureMatch match)
+    : primary_(primary),
+      shadow_(shadow),
+      shadow_spec_(shadow->spec()),
+      rules_(std::move(rules)),
+      match_(std::move(match)),
+      queue_(rules_.limits),
+      totals_(primary.outputs.size()),
+      differences_(primary.outputs.size()) {}
+
+void ShadowLink::Answered(Request* request, const std::vector<OutputRows>& outputs, int64_t run_ns) {
+  totals_.answered.fetch_add(1, std::memory_order_relaxed);
+  if (shadow_spec_.has_batch_dim() && request->rows > shadow_spec_.max_batch_rows)
+    return Drop(ShadowDrop::kTooManyRows);
+  bool uses_body = false;
+  for (const RequestInput& input : request->inputs)
+    uses_body = uses_body || LiesIn(request->body, input.bytes);
+  const size_t output_bytes = RecordedBytes(outputs);
+  ShadowDrop drop;
+  ShadowPair* pair =
+      queue_.Begin(request->tensors.size() + (uses_body ? request->body.size() : 0) + output_bytes, &drop);
+  if (pair == nullptr) return Drop(drop);
+  try {
+    pair->outputs.Clear();
+    pair->outputs.Reserve(output_bytes);
+    pair->primary = outputs;
+    pair->request.inputs.clear();
+    for (const size_t i : match_.input_of) pair->request.inputs.push_back(request->inputs[i]);
+  } catch (const std::bad_alloc&) {
+    queue_.Abandon();
+    return Drop(ShadowDrop::kNoMemory);
+  }
+  for (OutputRows& output : pair->primary) {
+    const size_t at = pair->outputs.size();
+    pair->outputs.Append(output.bytes, output.byte_count);
+    output.bytes = pair->outputs.data() + at;
+  }
+  // The primary is done with its tensors: they change hands without a copy.
+  pair->request.tensors.Swap(&request->tensors);
+  if (uses_body) pair->request.body.Swap(&request->body);
+  pair->request.rows = request->rows;
+  pair->request.shape_key = request->shape_key;
+  pair->primary_ns = run_ns;
+  queue_.Commit(pair);
+}
+
+bool ShadowLink::Close(std::chrono::milliseconds patience) {
+  const size_t left = queue_.Close();
+  totals_.dropped[static_cast<size_t>(ShadowDrop::kClosed)].fetch_add(static_cast<int64_t>(left));
+  std::unique_lock<std::mutex> lock(mutex_);
+  return ended_wake_.wait_for(lock, patience, [this] { return has_ended_; });
+}
+
+void ShadowLink::Work() {
+  RunOnlyWhenIdle();
+  const int64_t most_rows = shadow_->rules().limit_rows;
+  std::vector<ShadowPair*> pairs;
+  for (;;) {
+    queue_.Take(most_rows, &pairs);
+    if (pairs.empty()) break;
+    std::unique_ptr<RunPlace> place = shadow_->TakePlace();
+    RunPairs(pairs, place.get());
+    shadow_->ReturnPlace(std::move(place));
+    queue_.Recycle(pairs);
+  }
+  // Nothing of the version is touched from here on.
+  shadow_->LetGo();
+  std::lock_guard<std::mutex> lock(mutex_);
+  has_ended_ = true;
+  ended_wake_.notify_all();
+}
+
+void ShadowLink::RunPairs(const std::vector<ShadowPair*>& pairs, RunPlace* place) {
+  fitting_.clear();
+  for (ShadowPair* pair : pairs) {
+    if (FitsInputs(shadow_spec_, pair->request.inputs)) {
+      fitting_.push_back(pair);
+    } else {
+      Skip(ShadowSkip::kInputShape);
+    }
+  }
+  if (fitting_.empty() || RunOnce(fitting_.data(), fitting_.size(), place).ok()) return;
+  // As for the primary: one bad request must not hide the others.
+  for (ShadowPair* pair : fitting_) {
+    Status alone;
+    if (fitting_.size() > 1) alone = RunOnce(&pair, 1, place);
+    if (!alone.ok() || fitting_.size() == 1) Skip(ShadowSkip::kRunFailed);
+  }
+}
+
+Status ShadowLink::RunOnce(ShadowPair* const* pairs, size_t count, RunPlace* place) {
+  totals_.runs.Add(1);
+  int64_t rows = 0;
+  Status status;
+  int64_t run_ns = 0;
+  try {
+    requests_.clear();
+    for (size_t i = 0; i < count; ++i) {
+      requests_.push_back(&pairs[i]->request);
+      rows += pairs[i]->request.rows;
+    }
+    const int64_t begin_ns = NowNs();
+    status = place->slot->Run(place->input.Gather(requests_.data(), count, rows), rows, &place->outputs);
+    run_ns = NowNs() - begin_ns;
+    if (status.ok()) status = CheckOutputs(shadow_spec_, place->outputs, rows);
+  } catch (const std::exception& error) {
+    status = Status(Code::kRunFailed, error.what());
+  } catch (...) {
+    status = Status(Code::kRunFailed, "unknown exception");
+  }
+  if (!status.ok()) {
+    shadow_->SetLastFailure(status.message());
+    return status;
+  }
+  RowCutter cutter(shadow_spec_, place->outputs, rows, &place->rows);
+  for (size_t i = 0; i < count; ++i) Compare(pairs[i], cutter.Next(pairs[i]->request.rows), run_ns);
+  return Status();
+}
+
+void ShadowLink::Compare(ShadowPair* pair, const std::vector<OutputRows>& outputs, int64_t run_ns) {
+  const int64_t rows = primary_.has_batch_dim() ? pair->request.rows : 1;
+  bool is_apart = false;
+  double excess = 0;
+  for (size_t o = 0; o < pair->primary.size(); ++o) {
+    const TensorView primary = View(primary_.outputs[o], pair->primary[o]);
+    const size_t s = match_.output_of[o];
+    // An output that the shadow lacks is one of another shape.
+    const TensorView shadow =
+        s == SignatureMatch::kNone ? TensorView() : View(shadow_spec_.outputs[s], outputs[s]);
+    OutputDifference& difference = differences_[o];
+    difference = CompareOutput(primary, shadow, rows, rules_.by_output[o]);
+    totals_.by_output[o]->Add(difference);
+    if (!difference.is_apart()) continue;
+    is_apart = true;
+    excess = std::max(excess, difference.worst_excess);
+  }
+  totals_.compared.Add(1);
+  totals_.rows.Add(rows);
+  totals_.primary_run.Add(pair->primary_ns);
+  totals_.shadow_run.Add(run_ns);
+  if (!is_apart) return;
+  totals_.apart.Add(1);
+  if (store_.Wants(excess)) Keep(*pair, outputs, excess);
+}
+
+void ShadowLink::Keep(const ShadowPair& pair, const std::vector<OutputRows>& outputs, double excess) {
+  try {
+    Mismatch mismatch;
+    mismatch.unix_ms = UnixMs();
+    mismatch.excess = excess;
+    mismatch.rows = pair.request.rows;
+    mismatch.by_output = differences_;
+    mismatch.has_bodies =
+        RecordedBytes(pair.request.inputs) + RecordedBytes(pair.primary) + RecordedBytes(outputs) <=
+        MismatchStore::kMostBodyBytes;
+    if (mismatch.has_bodies) {
+      // In the shadow's words: the request then names exactly what both versions know.
+      mismatch.request = RecordRequest(shadow_spec_, pair.request.inputs, pair.request.rows);
+      mismatch.primary = RecordAnswer(primary_, pair.primary);
+      mismatch.shadow = RecordAnswer(shadow_spec_, outputs);
+    }
+    store_.Put(std::move(mismatch));
+  } catch (const std::bad_alloc&) {
+    // The counters have it; the keepsake is not worth more.
+  }
+}
+
+}  // namespace sluice

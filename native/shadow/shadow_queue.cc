@@ -1,0 +1,114 @@
+#include "shadow/shadow_queue.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "schedule/version_queue.h"
+
+namespace sluice {
+
+namespace {
+
+// The shadow thread may be put aside by the system while it holds the lock: then a sample is lost, not time.
+constexpr int kLockTries = 32;
+constexpr size_t kKeptBytes = 64 * 1024;
+// While requests come the thread looks by itself: waking it costs the loop some microseconds each time.
+constexpr auto kLookAgain = std::chrono::milliseconds(1);
+constexpr int kLooksBeforeSleep = 100;
+
+}  // namespace
+
+ShadowQueue::ShadowQueue(const ShadowLimits& limits)
+    : limits_{std::max<size_t>(limits.pairs, 1), limits.bytes}, ring_(limits_.pairs, nullptr) {}
+
+bool ShadowQueue::TryLock() {
+  for (int i = 0; i < kLockTries; ++i) {
+    if (mutex_.try_lock()) return true;
+  }
+  return false;
+}
+
+ShadowPair* ShadowQueue::Begin(size_t bytes, ShadowDrop* drop) {
+  if (!TryLock()) {
+    *drop = ShadowDrop::kBusy;
+    return nullptr;
+  }
+  const bool is_full = count_ == limits_.pairs || (free_.empty() && all_.size() == limits_.pairs);
+  const bool is_over = held_bytes_.load(std::memory_order_relaxed) + bytes > limits_.bytes;
+  if (is_closed_ || is_full || is_over) {
+    *drop = is_closed_ ? ShadowDrop::kClosed : is_full ? ShadowDrop::kQueueFull : ShadowDrop::kBytesFull;
+    mutex_.unlock();
+    return nullptr;
+  }
+  if (free_.empty()) {
+    all_.push_back(std::make_unique<ShadowPair>());
+    free_.push_back(all_.back().get());
+  }
+  ShadowPair* pair = free_.back();
+  pair->bytes = bytes;
+  return pair;
+}
+
+void ShadowQueue::Commit(ShadowPair* pair) {
+  free_.pop_back();
+  ring_[(first_ + count_) % limits_.pairs] = pair;
+  ++count_;
+  waiting_count_.store(count_, std::memory_order_relaxed);
+  held_bytes_.fetch_add(pair->bytes, std::memory_order_relaxed);
+  const bool wake = sleeps_;
+  sleeps_ = false;
+  mutex_.unlock();
+  if (wake) wake_.notify_one();
+}
+
+void ShadowQueue::Take(int64_t rows, std::vector<ShadowPair*>* pairs) {
+  pairs->clear();
+  std::unique_lock<std::mutex> lock(mutex_);
+  for (int looks = 0; count_ == 0 && !is_closed_; ++looks) {
+    if (looks < kLooksBeforeSleep) {
+      wake_.wait_for(lock, kLookAgain);
+    } else {
+      sleeps_ = true;
+      wake_.wait(lock, [this] { return count_ > 0 || is_closed_; });
+      sleeps_ = false;
+    }
+  }
+  int64_t taken_rows = 0;
+  while (count_ > 0) {
+    ShadowPair* pair = ring_[first_];
+    const bool fits = pairs->empty() || (taken_rows + pair->request.rows <= rows &&
+                                         MayShareRun(pairs->front()->request, pair->request));
+    if (!fits) break;
+    pairs->push_back(pair);
+    taken_rows += pair->request.rows;
+    first_ = (first_ + 1) % limits_.pairs;
+    --count_;
+  }
+  waiting_count_.store(count_, std::memory_order_relaxed);
+}
+
+void ShadowQueue::Recycle(const std::vector<ShadowPair*>& pairs) {
+  size_t bytes = 0;
+  for (ShadowPair* pair : pairs) {
+    pair->request.tensors.Trim(kKeptBytes);
+    pair->request.body.Trim(kKeptBytes);
+    pair->request.reply.Trim(kKeptBytes);
+    pair->outputs.Trim(kKeptBytes);
+    bytes += pair->bytes;
+  }
+  held_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  std::lock_guard<std::mutex> lock(mutex_);
+  free_.insert(free_.end(), pairs.begin(), pairs.end());
+}
+
+size_t ShadowQueue::Close() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  is_closed_ = true;
+  const size_t left = count_;
+  count_ = 0;
+  waiting_count_.store(0, std::memory_order_relaxed);
+  wake_.notify_all();
+  return left;
+}
+
+}  // namespace sluice
