@@ -2,6 +2,7 @@
  * The only place that builds the parts and joins them, and that knows in which order they start and stop.
  * Start: engine, listeners (live, not ready), models, ready. Stop: not ready, no new connections, drain, engine, sockets.
  */
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Access } from './access/access.js';
 import { HostList, listOf } from './access/hosts.js';
@@ -15,7 +16,11 @@ import type { Engine, EngineInfo } from './engine/engine.js';
 import { Metrics } from './metrics/metrics.js';
 import { Operations } from './models/operations.js';
 import { PrivateFolder } from './models/private-folder.js';
+import { findModel, findModels } from './models/repository.js';
 import { ModelStore, type ModelLoader, type StoreLog } from './models/store.js';
+import { RandomNumbers } from './routing/hash.js';
+import { Rollouts } from './routing/rollouts.js';
+import { Routing } from './routing/route-table.js';
 import { Admission } from './serving/admission.js';
 import { Infer } from './serving/infer.js';
 import { Metadata } from './serving/metadata.js';
@@ -23,12 +28,15 @@ import { makeAdmin } from './transport/admin/admin.js';
 import { repositoryRoutes } from './transport/admin/repository.js';
 import { adminPages } from './transport/admin/pages.js';
 import { chooseTransport } from './transport/choose.js';
+import { rolloutRoutes } from './transport/admin/rollout-routes.js';
 import { guarded } from './transport/guard.js';
 import { Routes } from './transport/routes.js';
 import type { Listening, Transport } from './transport/transport.js';
 
 /** Body bytes of all requests inside together. */
 const IN_FLIGHT_BYTES = 1024 ** 3;
+/** How often an edit of a rollout by hand is looked for. */
+const ROLLOUT_LOOK_MS = 1000;
 const EXTENSIONS = ['binary_tensor_data', 'model_configuration', 'model_repository'];
 
 export type ServerLog = StoreLog;
@@ -58,7 +66,7 @@ export async function startServer(
   const access = keys?.access ?? Access.open();
   const engine = (parts.createEngine ?? engineOf)(settings);
   const privateFolder = new PrivateFolder(settings.privateDirectory);
-  const models = new ModelStore(loaderOf(engine), log, {
+  const models: ModelStore = new ModelStore(loaderOf(engine), log, {
     control: settings.modelControl,
     loadModels: settings.loadModel.split(',').filter((name) => name !== ''),
     pollMs: settings.pollIntervalMs,
@@ -66,7 +74,15 @@ export async function startServer(
     needsManifest: settings.strict,
     holdMs: settings.defaultDeadlineMs,
     nextPrivatePath: () => privateFolder.next(),
+    keptVersions: (modelName) => rollouts.namedVersions(modelName),
   });
+  const rollouts = new Rollouts({
+    models,
+    log,
+    parts: {},
+    folderOf: async (name) => (await findModel(settings.repository, name))?.directory,
+  });
+  const routing = new Routing(models, rollouts, new RandomNumbers(randomUUID()));
   const readiness = {
     isStopping: false,
     hidesNames: !access.isOpen,
@@ -77,8 +93,8 @@ export async function startServer(
     binaryBodyBytes: settings.binaryBodyBytes,
     inFlightBytes: IN_FLIGHT_BYTES,
   });
-  const metadata = new Metadata(models, { version: packageVersion(), extensions: EXTENSIONS }, readiness);
-  const routes = new Routes(new Infer(engine, models, admission), metadata);
+  const metadata = new Metadata(routing, { version: packageVersion(), extensions: EXTENSIONS }, readiness);
+  const routes = new Routes(new Infer(engine, routing, admission), metadata);
   const statsOf = (version: VersionEntry): VersionStats | undefined =>
     version.handle < 0 ? undefined : engine.stats(version.handle);
   const metrics = new Metrics({ models, admission, statsOf });
@@ -89,6 +105,7 @@ export async function startServer(
     rows: [
       ...adminPages({ metadata, models, metrics, statsOf }),
       ...repositoryRoutes({ models, operations }),
+      ...rolloutRoutes(rollouts, models, rollouts.schema),
     ],
     facts: { version: packageVersion() },
     access,
@@ -101,6 +118,7 @@ export async function startServer(
   const listeners: Listening[] = [];
   const closeAll = (): void => {
     keys?.close();
+    rollouts.close();
     for (const listening of listeners) listening.close();
   };
   try {
@@ -113,7 +131,10 @@ export async function startServer(
     listeners.push(inference);
     const adminListening = await transport.listen(settings.adminHost, settings.adminPort, admin.handle);
     listeners.push(adminListening);
+    const found = await findModels(settings.repository);
+    await rollouts.start(found.models.map((model) => model.name));
     await models.load(settings.repository);
+    rollouts.watch(ROLLOUT_LOOK_MS);
 
     let stopped: Promise<boolean> | undefined;
     const stop = async (): Promise<boolean> => {

@@ -47,6 +47,8 @@ export function problemText(issues: readonly Issue[], value: unknown, what: stri
   const where = place === '' ? what : `${what}: ${place}`;
   if (issue.code === 'unrecognized_keys') return `${where}: unknown field "${issue.keys?.[0] ?? ''}"`;
   const message = issue.message.replace(/^Invalid input: /, '').replace(/, received .*$/, '');
-  if (issue.code === 'custom') return `${where}: ${message}`;
-  return `${where}: ${message}, got ${shown(valueAt(value, issue.path))}`;
+  const got = valueAt(value, issue.path);
+  // A check of how the fields of an object go together has said what is wrong with it.
+  if (issue.code === 'custom' && typeof got === 'object') return `${where}: ${message}`;
+  return `${where}: ${message}, got ${shown(got)}`;
 }

@@ -34,6 +34,8 @@ export interface StoreOptions {
   readonly holdMs: number;
   readonly needsManifest: boolean;
   readonly nextPrivatePath: () => string;
+  /** Versions that stay loaded whatever the policy says, because traffic may go to them. */
+  readonly keptVersions: (modelName: string) => ReadonlySet<string>;
   readonly nowMs: () => number;
 }
 
@@ -46,6 +48,7 @@ const DEFAULTS: StoreOptions = {
   holdMs: 30_000,
   needsManifest: false,
   nextPrivatePath: () => '',
+  keptVersions: () => new Set(),
   nowMs: Date.now,
 };
 
@@ -296,10 +299,12 @@ export class ModelStore {
     const pinned = this.managed.get(found.name)?.pinnedVersion;
     const added = this.added.get(found.name);
     const removed = this.removed.get(found.name);
+    const kept = this.options.keptVersions(found.name);
     const wanted = found.versions.filter(
       (version) =>
         (chosen.versions.includes(version) ||
           added?.has(version.version) === true ||
+          kept.has(version.version) ||
           version.version === pinned) &&
         removed?.has(version.version) !== true,
     );

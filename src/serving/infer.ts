@@ -5,22 +5,27 @@
  */
 import type { ErrorName } from '../core/errors.js';
 import type { BodySink, RequestHead, Responder } from '../core/exchange.js';
-import type { Snapshot, VersionEntry } from '../core/snapshot.js';
 import type { Engine } from '../engine/engine.js';
+import type { Chooser, Headers, Target } from '../routing/chooser.js';
+import type { RouteTable } from '../routing/route-table.js';
 import { route } from '../routing/router.js';
 import type { Admission } from './admission.js';
 import { INT32_MAX, parseDecimal } from './decimal.js';
 import { InferExchange } from './infer-exchange.js';
 import { errorReply, DROP_LIMIT_BYTES, RefusalSink } from './replies.js';
 
-export interface SnapshotSource {
-  readonly snapshot: Snapshot;
+export interface RouteSource {
+  readonly table: RouteTable;
 }
 
-/** What an infer path asks for, with the answer of routing kept as long as the snapshot is the same. */
+/** Requests of one key go to one version while traffic is split. */
+export const ROUTING_KEY_HEADER = 'sluice-routing-key';
+
+/** What an infer path asks for, with the answer of routing kept as long as the table is the same. */
 export class InferRoute {
-  private seen: Snapshot | undefined;
-  private target: VersionEntry | undefined;
+  private seen: RouteTable | undefined;
+  private target: Target | undefined;
+  private chooser: Chooser | undefined;
   readonly scope = 'infer';
 
   constructor(
@@ -28,26 +33,29 @@ export class InferRoute {
     readonly version: string | undefined,
   ) {}
 
-  /** The target, or undefined where `route` has an error to tell. */
-  targetIn(snapshot: Snapshot): VersionEntry | undefined {
-    if (this.seen !== snapshot) {
-      this.seen = snapshot;
-      this.target = route(snapshot, this.modelName, this.version).target;
+  /** The target, or undefined where `route` has an error to tell, or nothing is ready for this very request. */
+  targetIn(table: RouteTable, headers: Headers): Target | undefined {
+    if (this.seen !== table) {
+      this.seen = table;
+      const answer = route(table, this.modelName, this.version);
+      this.target = answer.target;
+      this.chooser = answer.target === undefined ? undefined : answer.chooser;
     }
-    return this.target;
+    const { chooser } = this;
+    return chooser === undefined ? this.target : chooser.choose(headers, headers.header(ROUTING_KEY_HEADER));
   }
 }
 
 export class Infer {
   constructor(
     private readonly engine: Engine,
-    private readonly models: SnapshotSource,
+    private readonly routing: RouteSource,
     private readonly admission: Admission,
   ) {}
 
   /** Whether a path is worth remembering: junk names must not push real ones out of a cache. */
-  hasTarget(inferRoute: InferRoute): boolean {
-    return inferRoute.targetIn(this.models.snapshot) !== undefined;
+  isKnown({ modelName, version }: InferRoute): boolean {
+    return route(this.routing.table, modelName, version).target !== undefined;
   }
 
   begin(inferRoute: InferRoute, head: RequestHead, responder: Responder): BodySink | null {
@@ -55,7 +63,7 @@ export class Infer {
     if (admission.isDraining)
       return refuse(responder, 'DRAINING', 'The server is stopping; send the request elsewhere');
 
-    const target = inferRoute.targetIn(this.models.snapshot);
+    const target = inferRoute.targetIn(this.routing.table, head);
     if (target === undefined) return this.refuseRoute(inferRoute, responder);
 
     const encoding = head.header('content-encoding');
@@ -122,7 +130,7 @@ export class Infer {
       this.engine,
       admission,
       responder,
-      target,
+      target.version,
       headLength,
       contentLength,
       limitBytes,
@@ -130,11 +138,14 @@ export class Infer {
     );
   }
 
-  private refuseRoute(inferRoute: InferRoute, responder: Responder): BodySink {
-    const answer = route(this.models.snapshot, inferRoute.modelName, inferRoute.version);
-    if (answer.target !== undefined)
-      throw new Error('routing answered twice and differently for one snapshot');
-    return refuse(responder, answer.error, answer.message);
+  private refuseRoute({ modelName, version }: InferRoute, responder: Responder): BodySink {
+    const answer = route(this.routing.table, modelName, version);
+    if (answer.target === undefined) return refuse(responder, answer.error, answer.message);
+    return refuse(
+      responder,
+      'NOT_READY',
+      `Request for model "${modelName}": no version is ready for requests that no rule of its rollout takes`,
+    );
   }
 }
 

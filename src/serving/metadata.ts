@@ -5,7 +5,7 @@
 import type { Reply } from '../core/exchange.js';
 import type { ModelEntry, VersionEntry } from '../core/snapshot.js';
 import { route } from '../routing/router.js';
-import type { SnapshotSource } from './infer.js';
+import type { RouteSource } from './infer.js';
 import { errorReply, jsonReply } from './replies.js';
 
 export interface ServerFacts {
@@ -24,7 +24,7 @@ export interface Readiness {
 
 export class Metadata {
   constructor(
-    private readonly models: SnapshotSource,
+    private readonly routing: RouteSource,
     private readonly facts: ServerFacts,
     private readonly readiness: Readiness,
   ) {}
@@ -41,7 +41,7 @@ export class Metadata {
     if (this.readiness.isStopping) return errorReply('DRAINING', 'The server is stopping');
     if (this.readiness.isReady()) return jsonReply({ ready: true });
     if (this.readiness.hidesNames === true) return errorReply('NOT_READY', 'Not every model is ready');
-    const missing = [...this.models.snapshot.models.values()].filter((model) => !model.isReady);
+    const missing = [...this.routing.table.snapshot.models.values()].filter((model) => !model.isReady);
     const names = missing.map((model) => model.name).join(', ');
     return errorReply(
       'NOT_READY',
@@ -50,26 +50,26 @@ export class Metadata {
   }
 
   modelNames(): Reply {
-    return jsonReply({ models: [...this.models.snapshot.models.keys()] });
+    return jsonReply({ models: [...this.routing.table.snapshot.models.keys()] });
   }
 
   modelReady(name: string, version: string | undefined): Reply {
-    const answer = route(this.models.snapshot, name, version);
+    const answer = route(this.routing.table, name, version);
     if (answer.target === undefined) return errorReply(answer.error, answer.message);
     if (this.readiness.isStopping) return errorReply('DRAINING', 'The server is stopping');
     return jsonReply({ name, ready: true });
   }
 
   model(name: string, version: string | undefined): Reply {
-    const { snapshot } = this.models;
-    const answer = route(snapshot, name, version);
+    const { table } = this.routing;
+    const answer = route(table, name, version);
     if (answer.target === undefined) return errorReply(answer.error, answer.message);
-    const model = snapshot.models.get(name);
-    const signature = answer.target.metadata;
+    const model = table.snapshot.models.get(name);
+    const signature = answer.target.version.metadata;
     if (model === undefined || signature === undefined) {
       return errorReply('INTERNAL', `Model "${name}" is ready but its inputs and outputs are not known`);
     }
-    const versions = version === undefined ? readyVersions(model) : [version];
+    const versions = version === undefined ? readyVersions(model) : [answer.target.version.version];
     return jsonReply({
       name,
       versions,
@@ -81,9 +81,9 @@ export class Metadata {
 
   /** The completed configuration, in Triton's JSON form. */
   modelConfig(name: string, version: string | undefined): Reply {
-    const answer = route(this.models.snapshot, name, version);
+    const answer = route(this.routing.table, name, version);
     if (answer.target === undefined) return errorReply(answer.error, answer.message);
-    const { facts } = answer.target;
+    const { facts } = answer.target.version;
     if (facts === undefined)
       return errorReply('INTERNAL', `Model "${name}" is ready but its configuration is not known`);
     return jsonReply(facts.config);

@@ -86,7 +86,7 @@ export class Routes {
   }
 
   private remember(path: string, inferRoute: InferRoute): void {
-    if (!this.infer.hasTarget(inferRoute)) return;
+    if (!this.infer.isKnown(inferRoute)) return;
     if (this.inferRoutes.size >= MAX_KNOWN_PATHS) this.inferRoutes.clear();
     this.inferRoutes.set(path, inferRoute);
   }

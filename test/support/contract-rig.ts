@@ -11,7 +11,7 @@ import { chooseTransport } from '../../src/transport/choose.js';
 import { Routes } from '../../src/transport/routes.js';
 import type { Listening } from '../../src/transport/transport.js';
 import { PuppetEngine } from './puppet-engine.js';
-import { modelEntry, snapshotOf, versionEntry } from './puppet-snapshot.js';
+import { modelEntry, routingOf, snapshotOf, versionEntry } from './puppet-snapshot.js';
 import { ask, type RawReply } from './raw-http.js';
 
 export const INFER = '/v2/models/m/infer';
@@ -50,8 +50,9 @@ export async function setUp(t: Test, choice: 'uws' | 'node'): Promise<Rig> {
     binaryBodyBytes: BINARY_LIMIT,
     inFlightBytes: 1e9,
   });
-  const metadata = new Metadata(models, { version: '1.2.3', extensions: ['binary_tensor_data'] }, readiness);
-  const routes = new Routes(new Infer(engine, models, admission), metadata);
+  const routing = routingOf(models);
+  const metadata = new Metadata(routing, { version: '1.2.3', extensions: ['binary_tensor_data'] }, readiness);
+  const routes = new Routes(new Infer(engine, routing, admission), metadata);
   const listening = await transport.listen('127.0.0.1', 0, routes.handle);
   t.teardown(() => {
     listening.close();

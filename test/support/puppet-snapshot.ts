@@ -4,6 +4,9 @@
 import type { ModelEntry, Snapshot, VersionEntry } from '../../src/core/snapshot.js';
 import { VersionUse } from '../../src/core/version-use.js';
 import type { VersionState } from '../../src/core/model.js';
+import { RandomNumbers } from '../../src/routing/hash.js';
+import type { Rollout } from '../../src/routing/rollout.js';
+import { NO_ROLLOUTS, Routing, type RouteTable } from '../../src/routing/route-table.js';
 
 export function versionEntry(
   modelName: string,
@@ -45,4 +48,17 @@ export function modelEntry(name: string, versions: readonly VersionEntry[]): Mod
 
 export function snapshotOf(...models: ModelEntry[]): Snapshot {
   return { models: new Map(models.map((model) => [model.name, model])) };
+}
+
+/** Routing over models without rollouts; follows `models.snapshot`. */
+export function routingOf(models: { readonly snapshot: Snapshot }): Routing {
+  return new Routing(models, NO_ROLLOUTS, new RandomNumbers('test'));
+}
+
+/** The routing table of a picture, with rollouts for some of its models. */
+export function tableOf(snapshot: Snapshot, rollouts: Readonly<Record<string, Rollout>> = {}): RouteTable {
+  const entries = Object.entries(rollouts).map(
+    ([name, rollout]) => [name, { rollout, isUnknown: false }] as const,
+  );
+  return new Routing({ snapshot }, { inForce: new Map(entries) }, new RandomNumbers('test')).table;
 }

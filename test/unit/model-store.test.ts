@@ -7,6 +7,7 @@ import { findModelFile, findModels } from '../../src/models/repository.js';
 import type { Answer } from '../../src/models/ports.js';
 import { ModelStore, type ModelLoader } from '../../src/models/store.js';
 import { mayMove, moveState } from '../../src/models/version-state.js';
+import { tableOf } from '../support/puppet-snapshot.js';
 import { route } from '../../src/routing/router.js';
 
 const SIGNATURE: ModelSignature = {
@@ -218,7 +219,7 @@ t.test(
       const { snapshot } = store;
       seen.push(snapshot.models.get('a')!.versions.get('1')!.state);
       t.equal(store.isReady(false), false);
-      t.match(route(snapshot, 'a', undefined), {
+      t.match(route(tableOf(snapshot), 'a', undefined), {
         target: undefined,
         error: 'NOT_READY',
         message: /its state is LOADING/,
@@ -258,7 +259,8 @@ t.test('routing: situation and answer', async (t) => {
   });
   const store = new ModelStore(new PuppetLoader(), QUIET);
   await store.load(root);
-  const target = (name: string, version?: string) => route(store.snapshot, name, version).target?.version;
+  const target = (name: string, version?: string) =>
+    route(tableOf(store.snapshot), name, version).target?.version.version;
   t.equal(target('a'), '2');
   t.equal(target('a', '1'), '1');
   const table: Array<[name: string, version: string | undefined, error: string, message: RegExp]> = [
@@ -266,12 +268,12 @@ t.test('routing: situation and answer', async (t) => {
     ['__proto__', undefined, 'MODEL_NOT_FOUND', /^Request for unknown model/],
     ['constructor', '1', 'MODEL_NOT_FOUND', /^Request for unknown model/],
     ['a', '4', 'VERSION_NOT_FOUND', /"a" has no version 4/],
-    ['a', 'toString', 'VERSION_NOT_FOUND', /has no version toString/],
+    ['a', 'toString', 'VERSION_NOT_FOUND', /has no version or alias "toString"/],
     ['a', '3', 'NOT_READY', /version 3: it could not be loaded, the server's log tells why$/],
     ['broken', undefined, 'NOT_READY', /no version that is ready$/],
   ];
   for (const [name, version, error, message] of table) {
-    t.match(route(store.snapshot, name, version), { target: undefined, error, message });
+    t.match(route(tableOf(store.snapshot), name, version), { target: undefined, error, message });
   }
 });
 

@@ -11,7 +11,7 @@ import { MAX_CHUNKS } from '../../src/serving/infer-exchange.js';
 import { DROP_LIMIT_BYTES } from '../../src/serving/replies.js';
 import { PuppetEngine } from '../support/puppet-engine.js';
 import { bytesOf, puppetHead, PuppetResponder } from '../support/puppet-http.js';
-import { modelEntry, snapshotOf, versionEntry } from '../support/puppet-snapshot.js';
+import { modelEntry, routingOf, snapshotOf, tableOf, versionEntry } from '../support/puppet-snapshot.js';
 
 const LIMITS: AdmissionLimits = { jsonBodyBytes: 100, binaryBodyBytes: 1000, inFlightBytes: 5000 };
 
@@ -24,7 +24,7 @@ function setUp(limits: AdmissionLimits = LIMITS) {
     ),
   };
   const admission = new Admission(limits);
-  const infer = new Infer(engine, models, admission);
+  const infer = new Infer(engine, routingOf(models), admission);
   const begin = (
     headers: Record<string, string> = {},
     model = 'm',
@@ -299,13 +299,11 @@ t.test('refusals by the head wait for the end of the body', async (t) => {
   t.not(begin({ 'content-encoding': 'identity' }).responder.isClosed, true);
 
   const route = new InferRoute('m', undefined);
-  t.equal(route.targetIn(models.snapshot)?.handle, 12);
-  t.equal(
-    route.targetIn(snapshotOf(modelEntry('m', [versionEntry('m', '7', 70)])))?.handle,
-    70,
-    'a new snapshot',
-  );
-  t.equal(route.targetIn(snapshotOf()), undefined);
+  const head = puppetHead();
+  t.equal(route.targetIn(tableOf(models.snapshot), head)?.version.handle, 12);
+  const other = tableOf(snapshotOf(modelEntry('m', [versionEntry('m', '7', 70)])));
+  t.equal(route.targetIn(other, head)?.version.handle, 70, 'a new table');
+  t.equal(route.targetIn(tableOf(snapshotOf()), head), undefined);
 });
 
 t.test('Inference-Header-Content-Length is strictly decimal', async (t) => {
