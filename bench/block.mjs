@@ -41,17 +41,28 @@ export function capture(command) {
   });
 }
 
-function loadArguments(server, side, scenario, durationS) {
+/** Where to, `words`, and what: the arguments of one run of the generator. */
+export function generatorWords(server, side, words) {
   const { request } = side;
-  const { connections, mode = 'closed', rate } = scenario.load;
-  const url = side.protocol === 'ws' ? server.url.replace('http:', 'ws:') : server.url;
-  const args = [url, '--mode', mode, '--connections', String(connections), '--duration-s', String(durationS)];
-  args.push('--warmup-s', String(WARM_UP_S), '--body', request.bodyFile, '--path', request.path);
-  if (rate !== undefined) args.push('--rate', String(rate));
-  // Polling for the next send would take the server's own core.
-  if (scenario.layout === 'P3') args.push('--spin-us', '0');
-  for (const [name, value] of Object.entries(request.headers)) args.push('--header', `${name}: ${value}`);
+  const isWebSocket = side.protocol === 'ws';
+  const url = isWebSocket ? server.url.replace('http:', 'ws:') + request.path : server.url;
+  const args = [url, ...words, '--body', request.bodyFile, '--path', request.path];
+  // An echo gives every frame the same answer: there is no id to look for, and the order is that of the requests.
+  if (request.form === 'frame' && side.server !== 'echo') args.push('--frames');
+  const headers = { ...request.headers, ...side.headers };
+  for (const [name, value] of Object.entries(headers)) args.push('--header', `${name}: ${value}`);
   return args;
+}
+
+function loadArguments(server, side, scenario, durationS) {
+  const { connections, mode = 'closed', rate, inFlight = 1 } = scenario.load;
+  const words = ['--mode', mode, '--connections', String(connections), '--duration-s', String(durationS)];
+  words.push('--warmup-s', String(WARM_UP_S));
+  if (side.protocol === 'ws') words.push('--in-flight', String(inFlight));
+  if (rate !== undefined) words.push('--rate', String(rate));
+  // Polling for the next send would take the server's own core.
+  if (scenario.layout === 'P3') words.push('--spin-us', '0');
+  return generatorWords(server, side, words);
 }
 
 function withinPercent(histogram, percent) {

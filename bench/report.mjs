@@ -19,7 +19,7 @@ function table(rows) {
 function targetOf({ atLeast, atMost, addsAtMost, isMet }) {
   if (atLeast !== undefined) return `at least ${atLeast}: ${isMet ? 'met' : 'MISSED'}`;
   if (atMost !== undefined) return `at most ${atMost}: ${isMet ? 'met' : 'MISSED'}`;
-  if (addsAtMost !== undefined) return `at most ${addsAtMost} us: ${isMet ? 'met' : 'MISSED'}`;
+  if (addsAtMost !== undefined) return `adds at most ${addsAtMost} us: ${isMet ? 'met' : 'MISSED'}`;
   return '';
 }
 
@@ -28,14 +28,23 @@ const UNITS = {
   p50Us: ' p50',
   p99Us: ' p99',
   serverCpuUs: ' server CPU',
+  refusedP99Us: ' refusals p99',
+  recoveryS: ' until goodput is back',
   generatorCpuUs: ' generator CPU',
 };
 
+function whatOf({ kind, subject, base, of }) {
+  if (kind === 'value') return `${subject}:${UNITS[of]}`;
+  return `${subject} ${kind === 'ratio' ? '/' : '-'} ${base}${UNITS[of]}`;
+}
+
+function unitOf({ kind, of }) {
+  if (kind === 'ratio') return '';
+  return of.endsWith('Us') ? ' us' : of.endsWith('S') ? ' s' : '';
+}
+
 function comparisonRow(comparison) {
-  const sign = comparison.kind === 'ratio' ? '/' : '-';
-  const what = `${comparison.subject} ${sign} ${comparison.base}${UNITS[comparison.of]}`;
-  const unit = comparison.kind === 'added' ? ' us' : '';
-  return [what, spread(comparison) + unit, targetOf(comparison)];
+  return [whatOf(comparison), spread(comparison) + unitOf(comparison), targetOf(comparison)];
 }
 
 export function scenarioText(result) {
@@ -75,4 +84,16 @@ export function machineText(machine) {
     `Node ${node}, uWebSockets.js ${uWebSockets}, ONNX Runtime ${onnxruntime}, commit ${commit}${machine.hasLocalChanges ? ' with changes' : ''}`,
     '',
   ].join('\n');
+}
+
+/** The ratios that have a name (R1 to R11 of the method), over all scenarios, and by how much a missed one misses. */
+export function ratioTable(results) {
+  const rows = results.flatMap(({ name, keptRounds, comparisons }) =>
+    comparisons
+      .filter(({ id }) => id !== undefined)
+      .map((comparison) => [comparison.id, name, ...comparisonRow(comparison), String(keptRounds)]),
+  );
+  if (rows.length === 0) return '';
+  const byNumber = (a, b) => Number(a[0].slice(1)) - Number(b[0].slice(1));
+  return table([['', 'scenario', 'what', 'median (min - max)', 'target', 'rounds'], ...rows.sort(byNumber)]);
 }

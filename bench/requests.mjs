@@ -4,6 +4,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { askByFrame, encodeFrame, floatsOfFrame, FRAME_PATH } from './frames.mjs';
 import { REQUEST_FILES } from './paths.mjs';
 import { REQUESTS } from './scenarios.mjs';
 
@@ -15,8 +16,9 @@ function someFloats(count) {
   });
 }
 
-function encode({ columns, form }) {
+function encode({ model, columns, form }) {
   const floats = someFloats(columns);
+  if (form === 'frame') return { body: encodeFrame(model, 'INPUT0', columns, floats) };
   const bytes = Buffer.from(floats.buffer);
   if (form === 'raw') return { body: bytes, headLength: 0 };
   const input = { name: 'INPUT0', shape: [1, columns], datatype: 'FP32' };
@@ -38,22 +40,25 @@ export function prepareRequest(name) {
   mkdirSync(REQUEST_FILES, { recursive: true });
   const bodyFile = join(REQUEST_FILES, `${name}.request`);
   writeFileSync(bodyFile, body);
+  if (form === 'frame') return { name, form, body, bodyFile, path: FRAME_PATH, headers: {} };
   const headers = {
     'content-type': form === 'json' ? 'application/json' : 'application/octet-stream',
     ...(headLength === undefined ? {} : { 'inference-header-content-length': String(headLength) }),
   };
-  return { name, body, bodyFile, path: `/v2/models/${model}/infer`, headers };
+  return { name, form, body, bodyFile, path: `/v2/models/${model}/infer`, headers };
 }
 
 /** The one output tensor of a reply, whichever form it came in. */
 export function outputOf(reply) {
+  if (reply.form === 'frame') return floatsOfFrame(reply.body);
   const headLength = reply.headers['inference-header-content-length'];
   const end = headLength === undefined ? reply.body.length : Number(headLength);
   const [output] = JSON.parse(reply.body.toString('utf8', 0, end)).outputs;
   return output.data ?? Array.from(new Float32Array(Uint8Array.from(reply.body.subarray(end)).buffer));
 }
 
-export async function ask(url, { path, headers, body }) {
+export async function ask(url, { form, path, headers, body }) {
+  if (form === 'frame') return { form, headers: {}, body: await askByFrame(url, body) };
   const response = await fetch(url + path, { method: 'POST', headers, body });
   const reply = {
     status: response.status,
@@ -71,7 +76,7 @@ export function keepReply(name, reply) {
   writeFileSync(replyFile, reply.body);
   return {
     replyFile,
-    contentType: reply.headers['content-type'],
+    contentType: reply.headers['content-type'] ?? 'application/octet-stream',
     headLength: reply.headers['inference-header-content-length'] ?? '',
   };
 }

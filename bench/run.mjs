@@ -4,6 +4,7 @@
  */
 import { findBestBatch, coresOf, runBlock } from './block.mjs';
 import { watchMachine } from './machine.mjs';
+import { isolationRound, overloadRound } from './overload.mjs';
 import { ask, keepReply, outputOf, prepareRequest } from './requests.mjs';
 import { SCENARIOS } from './scenarios.mjs';
 import { serverCommand, startServer } from './servers.mjs';
@@ -12,6 +13,9 @@ import { compare, keepSteady, summary } from './stats.mjs';
 /** A machine that does not hold still gets this many rounds more, at most. */
 const EXTRA_ROUNDS = 2;
 const SHOWN = ['rate', 'p50Us', 'p99Us', 'serverCpuUs', 'generatorCpuUs', 'generatorBusy'];
+const ROUNDS = { overload: overloadRound, isolation: isolationRound };
+/** Rounds of those take many blocks each. */
+const MOST_LONG_ROUNDS = 3;
 
 export function chooseScenarios(only) {
   if (only === undefined) return SCENARIOS;
@@ -65,8 +69,11 @@ async function prepareSides(scenario, log) {
       const request = prepareRequest(side.request);
       const reply = await replyOf(request);
       const isEcho = side.server === 'echo';
-      const args = serverCommand(side.server, isEcho ? keepReply(request.name, reply) : undefined);
-      const server = await start(isEcho ? `echo ${request.name}` : side.server, args);
+      const kept = isEcho ? keepReply(request.name, reply) : undefined;
+      const server =
+        side.url === undefined
+          ? await start(isEcho ? `echo ${request.name}` : side.server, serverCommand(side.server, kept))
+          : { url: side.url };
       if (!isSameAnswer(outputOf(await ask(server.url, request)), outputOf(reply)))
         throw new Error(`${scenario.name}: ${name} gives another answer than Sluice`);
       sides[name] = { ...side, request, running: server };
@@ -78,8 +85,30 @@ async function prepareSides(scenario, log) {
   }
 }
 
+/**
+ * Servers that somebody else started, `[{ "name", "url", "request" }]`, as sides of the scenarios that are open to them. They
+ * serve the same models under the same names; a request is one of REQUESTS that Sluice has in the scenario.
+ */
+export function withPeers(scenarios, peers) {
+  return scenarios.map((scenario) => {
+    if (scenario.takesPeers !== true) return scenario;
+    const sides = { ...scenario.sides };
+    const comparisons = [...scenario.compare];
+    for (const { name, url, request } of peers) {
+      const ours = Object.entries(scenario.sides).find(
+        ([, side]) => side.server === 'sluice' && side.request === request,
+      );
+      if (ours === undefined) continue;
+      sides[name] = { url: url.replace(/\/$/, ''), request };
+      comparisons.push({ of: 'rate', subject: ours[0], base: name });
+    }
+    return { ...scenario, sides, compare: comparisons };
+  });
+}
+
 /** Two blocks a side, forwards then backwards; a side's value in the round is the mean of its two. */
 async function runRound(scenario, sides, blockS) {
+  if (scenario.kind !== undefined) return ROUNDS[scenario.kind](scenario, sides, blockS);
   const names = Object.keys(sides);
   const blocks = Object.fromEntries(names.map((name) => [name, []]));
   for (const name of [...names, ...names.reverse()]) {
@@ -99,7 +128,7 @@ async function runRound(scenario, sides, blockS) {
 function summarise(scenario, rounds, wantedRounds) {
   const { kept, discarded } = keepSteady(rounds, scenario.control);
   const sides = {};
-  for (const name of Object.keys(scenario.sides)) {
+  for (const name of Object.keys(rounds[0])) {
     const values = (key) => kept.map((round) => round[name][key]);
     sides[name] = Object.fromEntries(SHOWN.map((key) => [key, summary(values(key))]));
     sides[name].notValid = [...new Set(kept.flatMap((round) => round[name].reasons))];
@@ -119,13 +148,14 @@ function summarise(scenario, rounds, wantedRounds) {
   };
 }
 
-export async function runScenario(scenario, { rounds: wanted, blockS, log }) {
+export async function runScenario(scenario, { rounds: asked, blockS, log }) {
+  const wanted = scenario.kind === undefined ? asked : Math.min(asked, MOST_LONG_ROUNDS);
   const ofMachine = watchMachine();
   const { sides, stopAll } = await prepareSides(scenario, log);
   const rounds = [];
   try {
     // Thrown away: caches, clocks and compilers are not warm yet.
-    await runRound(scenario, sides, Math.min(blockS, 1));
+    await runRound(scenario, sides, scenario.kind === undefined ? Math.min(blockS, 1) : 0.3);
     while (rounds.length < wanted + EXTRA_ROUNDS) {
       rounds.push(await runRound(scenario, sides, blockS));
       log(`${scenario.name}: round ${rounds.length} of ${wanted}`);

@@ -1,6 +1,7 @@
 /**
  * What `npm run bench` measures, as data. A scenario has sides, which take turns in every round, and comparisons between
- * them. `control` is the side whose deviation throws a round away. Layouts: P1 server on core 0 and generator on core 1,
+ * them; `id` is a comparison's name in the table of ratios. `control` is the side whose deviation throws a round away. Scenarios
+ * with a `kind` have rounds of their own (overload.mjs); those with `takesPeers` are open to servers from a file. Layouts: P1 server on core 0 and generator on core 1,
  * P2 wherever the system puts them, P3 both on core 0 (cost per request without waking another core).
  */
 
@@ -10,6 +11,7 @@ export const REQUESTS = {
   tinyHead: { model: 'tiny', columns: 64, form: 'head' },
   tinyJson: { model: 'tiny', columns: 64, form: 'json' },
   midHead: { model: 'mid', columns: 512, form: 'head' },
+  tinyFrame: { model: 'tiny', columns: 64, form: 'frame' },
   wideHead: { model: 'identity_fp32', columns: 1000, form: 'head' },
   wideJson: { model: 'identity_fp32', columns: 1000, form: 'json' },
 };
@@ -38,6 +40,7 @@ export const SCENARIOS = [
   },
   {
     name: 'tiny-32',
+    takesPeers: true,
     title: 'tiny, binary, 32 connections, beside the raw echo of the same bytes',
     layout: 'P1',
     load: { connections: 32 },
@@ -49,8 +52,8 @@ export const SCENARIOS = [
       'sluice head': sluice('tinyHead'),
     },
     compare: [
-      { of: 'rate', subject: 'sluice raw', base: 'echo raw', atLeast: 0.8 },
-      { of: 'rate', subject: 'sluice head', base: 'echo head', atLeast: 0.8 },
+      { id: 'R1', of: 'rate', subject: 'sluice raw', base: 'echo raw', atLeast: 0.85 },
+      { id: 'R1', of: 'rate', subject: 'sluice head', base: 'echo head', atLeast: 0.85 },
       { of: 'serverCpuUs', subject: 'sluice raw', base: 'echo raw' },
     ],
   },
@@ -65,20 +68,25 @@ export const SCENARIOS = [
       'sluice raw': sluice('tinyRaw'),
       'echo head': echo('tinyHead'),
       'sluice head': sluice('tinyHead'),
+      'echo json': echo('tinyJson'),
       'sluice json': sluice('tinyJson'),
       'fastify raw': fastify('tinyRaw'),
       'fastify json': fastify('tinyJson'),
     },
     compare: [
-      { of: 'p50Us', subject: 'sluice raw', base: 'echo raw', addsAtMost: 15 },
-      { of: 'p50Us', subject: 'sluice head', base: 'echo head', addsAtMost: 15 },
+      { id: 'R6', of: 'p50Us', subject: 'sluice raw', base: 'echo raw', addsAtMost: 15 },
+      { id: 'R6', of: 'p50Us', subject: 'sluice head', base: 'echo head', addsAtMost: 15 },
       { of: 'rate', subject: 'sluice raw', base: 'echo raw' },
-      { of: 'rate', subject: 'sluice raw', base: 'fastify raw' },
-      { of: 'rate', subject: 'sluice json', base: 'fastify json' },
+      { id: 'R3', of: 'rate', subject: 'sluice raw', base: 'fastify raw', atLeast: 2.5 },
+      { id: 'R3', of: 'rate', subject: 'sluice json', base: 'fastify json', atLeast: 3 },
+      // What any server on this network layer could reach at most.
+      { id: 'R3', of: 'rate', subject: 'echo raw', base: 'fastify raw' },
+      { id: 'R3', of: 'rate', subject: 'echo json', base: 'fastify json' },
     ],
   },
   {
     name: 'tiny-fastify',
+    takesPeers: true,
     title: 'tiny, 32 connections, beside fastify + onnxruntime-node; what JSON costs',
     layout: 'P1',
     load: { connections: 32 },
@@ -92,11 +100,38 @@ export const SCENARIOS = [
       'fastify json': fastify('tinyJson'),
     },
     compare: [
-      { of: 'rate', subject: 'sluice raw', base: 'fastify raw', atLeast: 2.5 },
-      { of: 'rate', subject: 'sluice json', base: 'fastify json', atLeast: 3 },
+      { id: 'R3', of: 'rate', subject: 'sluice raw', base: 'fastify raw', atLeast: 2.5 },
+      { id: 'R3', of: 'rate', subject: 'sluice json', base: 'fastify json', atLeast: 3 },
       { of: 'rate', subject: 'sluice json', base: 'echo json' },
-      { of: 'rate', subject: 'sluice json', base: 'sluice raw', atLeast: 0.6 },
+      { id: 'R9', of: 'rate', subject: 'sluice json', base: 'sluice raw', atLeast: 0.6 },
     ],
+  },
+  {
+    name: 'tiny-ws',
+    title: 'tiny as frames over WebSocket, 16 sockets with 4 under way each, beside the raw WebSocket echo',
+    layout: 'P1',
+    load: { connections: 16, inFlight: 4 },
+    control: 'echo',
+    sides: {
+      echo: { ...echo('tinyFrame'), protocol: 'ws' },
+      sluice: { ...sluice('tinyFrame'), protocol: 'ws' },
+    },
+    compare: [
+      { id: 'R2', of: 'rate', subject: 'sluice', base: 'echo', atLeast: 0.8 },
+      { of: 'serverCpuUs', subject: 'sluice', base: 'echo' },
+    ],
+  },
+  {
+    name: 'extras',
+    title: 'tiny, 32 connections: what a deadline on every request costs',
+    layout: 'P1',
+    load: { connections: 32 },
+    control: 'plain',
+    sides: {
+      plain: sluice('tinyHead'),
+      'with deadline': { ...sluice('tinyHead'), headers: { 'Sluice-Deadline-Ms': '1000' } },
+    },
+    compare: [{ id: 'R10', of: 'rate', subject: 'with deadline', base: 'plain', atLeast: 0.95 }],
   },
   {
     name: 'json-1000',
@@ -106,11 +141,14 @@ export const SCENARIOS = [
     control: 'echo json',
     sides: {
       'echo json': echo('wideJson'),
+      'echo head': echo('wideHead'),
       'sluice head': sluice('wideHead'),
       'sluice json': sluice('wideJson'),
     },
     compare: [
-      { of: 'rate', subject: 'sluice json', base: 'sluice head', atLeast: 0.6 },
+      { id: 'R9', of: 'rate', subject: 'sluice json', base: 'sluice head', atLeast: 0.6 },
+      // What the bytes of JSON cost before anybody reads a number of them.
+      { of: 'rate', subject: 'echo json', base: 'echo head' },
       { of: 'rate', subject: 'sluice json', base: 'echo json' },
     ],
   },
@@ -122,8 +160,8 @@ export const SCENARIOS = [
     control: 'echo head',
     sides: { 'echo head': echo('tinyHead'), 'sluice head': sluice('tinyHead') },
     compare: [
-      { of: 'p50Us', subject: 'sluice head', base: 'echo head', addsAtMost: 15 },
-      { of: 'p99Us', subject: 'sluice head', base: 'echo head', addsAtMost: 100 },
+      { id: 'R6', of: 'p50Us', subject: 'sluice head', base: 'echo head', addsAtMost: 15 },
+      { id: 'R6', of: 'p99Us', subject: 'sluice head', base: 'echo head', addsAtMost: 100 },
     ],
   },
   {
@@ -140,8 +178,8 @@ export const SCENARIOS = [
     },
     compare: [
       { of: 'rate', subject: 'sluice', base: 'bare loop' },
-      { of: 'serverCpuUs', subject: 'sluice', base: 'bare loop' },
-      { of: 'rate', subject: 'sluice', base: 'sluice, batching off', atLeast: 5 },
+      { id: 'R4', of: 'serverCpuUs', subject: 'sluice', base: 'bare loop', atMost: 1.11 },
+      { id: 'R5', of: 'rate', subject: 'sluice', base: 'sluice, batching off', atLeast: 5 },
     ],
   },
   {
@@ -155,8 +193,59 @@ export const SCENARIOS = [
       sluice: { server: 'sluice-one-worker', request: 'midHead' },
     },
     compare: [
-      { of: 'rate', subject: 'sluice', base: 'bare loop', atLeast: 0.85 },
+      { id: 'R4', of: 'rate', subject: 'sluice', base: 'bare loop', atLeast: 0.9 },
       { of: 'serverCpuUs', subject: 'sluice', base: 'bare loop' },
+    ],
+  },
+  {
+    name: 'overload',
+    title: 'mid without batching, deadline 100 ms: good answers at up to 10 times the ceiling over the best',
+    kind: 'overload',
+    layout: 'P1',
+    load: { mode: 'poisson' },
+    deadlineMs: 100,
+    multiples: [0.5, 0.8, 1, 1.5, 2, 4, 10],
+    control: 'sluice peak',
+    // A request costs so much that refusing ten times as many does not fill the core.
+    sides: { sluice: { server: 'sluice-unbatched', request: 'midHead' }, fastify: fastify('midHead') },
+    compare: [
+      { id: 'R7', of: 'rate', subject: 'sluice 1.5x', base: 'sluice peak', atLeast: 0.9 },
+      { id: 'R7', of: 'rate', subject: 'sluice 2x', base: 'sluice peak', atLeast: 0.9 },
+      { id: 'R7', of: 'rate', subject: 'sluice 4x', base: 'sluice peak', atLeast: 0.85 },
+      { id: 'R7', of: 'rate', subject: 'sluice 10x', base: 'sluice peak', atLeast: 0.85 },
+      { id: 'R7', of: 'refusedP99Us', subject: 'sluice 10x', atMost: 5000 },
+      { id: 'R7', of: 'recoveryS', subject: 'sluice after 10x', atMost: 2 },
+      { of: 'rate', subject: 'fastify 2x', base: 'fastify peak' },
+      { of: 'rate', subject: 'fastify 10x', base: 'fastify peak' },
+      { of: 'recoveryS', subject: 'fastify after 10x' },
+    ],
+  },
+  {
+    name: 'isolation',
+    title: 'tiny at 1,000/s alone and beside mid at twice its ceiling, on one server with one core',
+    kind: 'isolation',
+    layout: 'P1',
+    load: { mode: 'poisson' },
+    deadlineMs: 1000,
+    lightPerS: 1000,
+    servers: ['sluice', 'fastify'],
+    control: 'sluice light, alone',
+    sides: {
+      'sluice light': sluice('tinyHead'),
+      'sluice heavy': sluice('midHead'),
+      'fastify light': fastify('tinyHead'),
+      'fastify heavy': fastify('midHead'),
+    },
+    compare: [
+      {
+        id: 'R8',
+        of: 'p99Us',
+        subject: 'sluice light, beside heavy',
+        base: 'sluice light, alone',
+        atMost: 4,
+      },
+      { id: 'R8', of: 'p50Us', subject: 'sluice light, beside heavy', base: 'sluice light, alone' },
+      { of: 'p99Us', subject: 'fastify light, beside heavy', base: 'fastify light, alone' },
     ],
   },
 ];

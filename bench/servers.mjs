@@ -100,8 +100,9 @@ async function stop(child, ended) {
   clearTimeout(timer);
 }
 
-/** Processor time of all threads of a process so far, in microseconds. */
+/** Processor time of all threads of a process so far, in microseconds; no number where somebody else started it. */
 export function cpuUs(pid) {
+  if (pid === undefined) return NaN;
   const tasks = join('/proc', String(pid), 'task');
   let totalNs = 0;
   for (const thread of readdirSync(tasks)) {

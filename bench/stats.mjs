@@ -20,12 +20,15 @@ export function keepSteady(rounds, control, most = 0.15) {
   return { kept, discarded: rounds.length - kept.length };
 }
 
-/** One comparison over the kept rounds: a ratio, or for latencies what the subject adds. */
-export function compare(rounds, { of, subject, base, atLeast, atMost, addsAtMost }) {
-  const isRatio = addsAtMost === undefined;
-  const pairs = rounds.map((round) => [round[subject][of], round[base][of]]);
-  const values = pairs.map(([a, b]) => (isRatio ? a / b : a - b));
-  const result = { of, subject, base, kind: isRatio ? 'ratio' : 'added', ...summary(values) };
+/** One comparison over the kept rounds: a ratio, for latencies what the subject adds, or without a base the value itself. */
+export function compare(rounds, { id, of, subject, base, atLeast, atMost, addsAtMost }) {
+  const kind = base === undefined ? 'value' : addsAtMost === undefined ? 'ratio' : 'added';
+  const values = rounds.map((round) => {
+    const value = round[subject][of];
+    if (kind === 'value') return value;
+    return kind === 'ratio' ? value / round[base][of] : value - round[base][of];
+  });
+  const result = { id, of, subject, base, kind, ...summary(values) };
   if (atLeast !== undefined) return { ...result, atLeast, isMet: result.median >= atLeast };
   if (atMost !== undefined) return { ...result, atMost, isMet: result.median <= atMost };
   if (addsAtMost !== undefined) return { ...result, addsAtMost, isMet: result.median <= addsAtMost };

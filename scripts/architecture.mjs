@@ -63,7 +63,7 @@ export const NATIVE = {
 
 // Native code outside native/, and the units of it that it may use.
 export const NATIVE_GUESTS = [
-  { folder: 'bench', may: ['base'] },
+  { folder: 'bench', may: ['base', 'memory', 'schedule', 'codec', 'engine'] },
   {
     folder: 'test/native',
     may: ['base', 'memory', 'compare', 'schedule', 'run', 'codec', 'cuda', 'engine', 'shadow'],

@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 // `npm run bench`: Sluice beside its baselines in one interleaved run. See docs/benchmarks.md.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildAll } from '../bench/build.mjs';
 import { describeMachine } from '../bench/machine.mjs';
 import { RESULTS } from '../bench/paths.mjs';
-import { machineText, scenarioText } from '../bench/report.mjs';
-import { chooseScenarios, runScenario } from '../bench/run.mjs';
+import { machineText, ratioTable, scenarioText } from '../bench/report.mjs';
+import { chooseScenarios, runScenario, withPeers } from '../bench/run.mjs';
 import { SCENARIOS } from '../bench/scenarios.mjs';
 
 const HELP = `Usage: npm run bench -- [options]
@@ -15,6 +15,7 @@ const HELP = `Usage: npm run bench -- [options]
   --only a,b       these scenarios only
   --rounds N       rounds that must be steady (default 7)
   --block-s S      seconds of one block (default 2)
+  --peers FILE     other V2 servers: [{ "name": "triton", "url": "http://127.0.0.1:9000", "request": "tinyHead" }]
   --out FILE       where the JSON goes (default build/bench/results/)
   --list           the scenarios
 Exit code 1 when a target is missed.`;
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     rounds: { type: 'string' },
     'block-s': { type: 'string' },
+    peers: { type: 'string' },
     out: { type: 'string' },
     list: { type: 'boolean' },
     help: { type: 'boolean' },
@@ -36,7 +38,8 @@ function printList() {
 }
 
 async function main() {
-  const scenarios = chooseScenarios(values.only);
+  const peers = values.peers === undefined ? [] : JSON.parse(readFileSync(values.peers, 'utf8'));
+  const scenarios = withPeers(chooseScenarios(values.only), peers);
   const rounds = Number(values.rounds ?? (values.short ? 3 : 7));
   const blockS = Number(values['block-s'] ?? (values.short ? 1 : 2));
   const log = (line) => process.stderr.write(`${line}\n`);
@@ -49,6 +52,7 @@ async function main() {
     results.push(result);
     console.log(scenarioText(result));
   }
+  console.log(ratioTable(results));
   const now = new Date().toISOString();
   const out = values.out ?? join(RESULTS, `${now.replaceAll(':', '-')}.json`);
   mkdirSync(dirname(out), { recursive: true });

@@ -1,6 +1,7 @@
 /**
  * The ceiling: raw uWebSockets.js that takes the whole body of a POST (or a binary WebSocket message) and answers fixed
- * bytes with the headers of a real reply, or the body itself where no reply is given. One event loop, nothing else.
+ * bytes with the headers of a real reply, or the body itself where no reply is given. One event loop, nothing else. With
+ * --stall-ms the loop stops for that long once a second: a server whose latency is known on paper.
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -12,12 +13,27 @@ const { values } = parseArgs({
     reply: { type: 'string' },
     'content-type': { type: 'string', default: 'application/octet-stream' },
     'head-length': { type: 'string', default: '' },
+    'stall-ms': { type: 'string', default: '0' },
   },
 });
 
 const reply = values.reply === undefined ? null : readFileSync(values.reply);
 const contentType = values['content-type'];
 const headLength = values['head-length'];
+
+const STALL_EVERY_MS = 1000;
+
+/** By absolute times, so that the stalls do not drift. */
+function stallFrom(atMs, stallMs) {
+  setTimeout(
+    () => {
+      while (performance.now() < atMs);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, atMs + stallMs - performance.now());
+      stallFrom(atMs + STALL_EVERY_MS, stallMs);
+    },
+    atMs - performance.now() - 1,
+  );
+}
 
 function send(res, body) {
   res.cork(() => {
@@ -54,3 +70,4 @@ uws
     if (!socket) throw new Error('cannot listen');
     console.log(`listening on http://127.0.0.1:${uws.us_socket_local_port(socket)}`);
   });
+if (Number(values['stall-ms']) > 0) stallFrom(performance.now() + 500, Number(values['stall-ms']));

@@ -141,7 +141,7 @@ export function readBenchOptions(text: string, flags: BenchFlags) {
   const deadlineText = flags.deadline ?? (mode === 'overload' ? String(OVERLOAD_DEADLINE_MS) : undefined);
   const deadlineMs = deadlineText === undefined ? undefined : numberOf('deadline', deadlineText, NaN, 0.001);
   const headers = headersOf(flags.header ?? []);
-  if (deadlineMs !== undefined) headers['Sluice-Deadline-Ms'] = String(deadlineMs);
+  if (deadlineMs !== undefined) headers['Sluice-Deadline-Ms'] = String(Math.ceil(deadlineMs));
   const isVerified = flags.verify !== undefined;
   const verify = typeof flags.verify === 'string' ? flags.verify : undefined;
   const durationS = numberOf('duration', flags.duration, 5, 0.05);
