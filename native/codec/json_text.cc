@@ -6,6 +6,9 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <type_traits>
+
+#include "codec/float_text.h"
 
 namespace sluice {
 
@@ -31,7 +34,11 @@ char* WriteNumber(char* at, T value) {
       return at + length;
     }
   }
-  return std::to_chars(at, at + kLongestNumber, value).ptr;
+  if constexpr (std::is_same_v<T, float>) {
+    return WriteFloat(at, value);
+  } else {
+    return std::to_chars(at, at + kLongestNumber, value).ptr;
+  }
 }
 
 // Writes straight into reserved room: one capacity check per stretch of numbers, none per number.

@@ -8,7 +8,7 @@ const MOST_CURVES = 8;
 
 const STYLE = `:root{color-scheme:light dark}body{font:14px/1.5 system-ui,sans-serif;max-width:1120px;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.4rem}h2{font-size:1.05rem;margin-top:2rem}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
-td,th{padding:.2rem .7rem;text-align:right;border-bottom:1px solid #8884}td:first-child,th:first-child{text-align:left}
+td,th{padding:.2rem .5rem;text-align:right;white-space:nowrap;font-size:12px;border-bottom:1px solid #8884}td:first-child,th:first-child{text-align:left}
 .plots{display:flex;flex-wrap:wrap;gap:1rem}.bad{color:#dc2626}dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem}dt{opacity:.7}dd{margin:0}
 div.wide{overflow-x:auto}`;
 
@@ -26,7 +26,8 @@ function isOpen(point: Point): boolean {
 function latencyOverThroughput(points: readonly Point[]): string[] {
   const open = points.filter(isOpen);
   if (open.length < 2) return [];
-  const sorted = [...open].sort((a, b) => a.achievedPerS - b.achievedPerS);
+  // By what was offered: past the ceiling the curve turns back.
+  const sorted = [...open].sort((a, b) => (a.offeredPerS ?? 0) - (b.offeredPerS ?? 0));
   const series = [50, 99, 99.9].map((percent) => ({
     name: `p${percent}`,
     points: sorted

@@ -29,7 +29,7 @@ const perS = (rate: number): string => `${Math.round(rate).toLocaleString('en-US
 /** What the server can do at most: all connections always busy, no schedule. */
 export async function findCeiling(bench: BenchRun): Promise<Point> {
   const durationS = Math.min(CEILING_S, bench.options.durationS);
-  const point = await bench.measure('ceiling (closed loop)', {
+  const point = await bench.measure('ceiling', {
     arrivals: 'closed',
     durationS,
     isWithoutDeadline: true,

@@ -87,10 +87,16 @@ function axisOf(values: readonly number[], isLog: boolean, from: number, to: num
 
 const at = (value: number): string => value.toFixed(1);
 
-function frameText(options: ChartOptions, width: number, height: number, x: Axis, y: Axis): string[] {
+function frameText(
+  options: ChartOptions,
+  [width, height]: readonly [number, number],
+  x: Axis,
+  y: Axis,
+  marginRight = MARGIN.right,
+): string[] {
   const { title, xLabel, yLabel, xTick = shortNumber, yTick = shortNumber } = options;
   const bottom = height - MARGIN.bottom;
-  const right = width - MARGIN.right;
+  const right = width - marginRight;
   return [
     `<text x="${MARGIN.left}" y="18" class="title">${escapeText(title)}</text>`,
     ...y.ticks.flatMap((tick) => [
@@ -162,7 +168,7 @@ export function lineChart(series: readonly Series[], options: ChartOptions): str
     series.map(({ name }) => name),
     width,
   );
-  return svgOf(width, height, [...frameText(options, width, height, x, y), ...lines, ...legend]);
+  return svgOf(width, height, [...frameText(options, [width, height], x, y), ...lines, ...legend]);
 }
 
 /** One bar a label, stacked from `parts` in the order of `names`. */
@@ -174,7 +180,9 @@ export function barChart(
   const { width = 550, height = 300 } = options;
   const sums = bars.map(({ parts }) => parts.reduce((sum, part) => sum + part, 0));
   const y = linearAxis(Math.max(0, ...sums), height - MARGIN.bottom, MARGIN.top);
-  const room = (width - MARGIN.left - MARGIN.right) / Math.max(1, bars.length);
+  // Only a legend needs the margin at the right.
+  const right = names.length > 1 ? MARGIN.right : 16;
+  const room = (width - MARGIN.left - right) / Math.max(1, bars.length);
   const x = (i: number): number => MARGIN.left + room * (i + 0.5);
   const shapes = bars.flatMap(({ label, parts, note }, i) => {
     const barWidth = Math.min(60, room * 0.7);
@@ -195,7 +203,7 @@ export function barChart(
           ]),
     ];
   });
-  const frame = frameText(options, width, height, { place: () => 0, ticks: [] }, y);
+  const frame = frameText(options, [width, height], { place: () => 0, ticks: [] }, y, right);
   const legend = names.length > 1 ? legendText(names, width) : [];
   return svgOf(width, height, [...frame, ...shapes, ...legend]);
 }
