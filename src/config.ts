@@ -81,6 +81,13 @@ const settingsSchema = z.object({
   strict: yesNo
     .default(false)
     .describe('serve only versions whose manifest.json has the sha256 of every file'),
+  verifyInChild: yesNo
+    .default(false)
+    .describe('the first run of a version happens in a child process, which a broken model may take down'),
+  verifyTimeoutMs: ms.default(120_000).describe('longest that the first run in a child process may take'),
+  memoryLimitBytes: wholeNumber(1024 ** 2, 2 ** 46)
+    .optional()
+    .describe('no model is loaded that would take the process over this; by default 90 % of the container'),
   privateDirectory: word
     .optional()
     .describe('folder for private copies of model files while they load; by default in the temporary folder'),

@@ -3,24 +3,27 @@
  * Start: engine, listeners (live, not ready), models, ready. Stop: not ready, no new connections, drain, engine, sockets.
  */
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { Access } from './access/access.js';
 import { HostList, listOf } from './access/hosts.js';
 import { KeyWatch } from './access/key-watch.js';
 import type { Settings } from './config.js';
 import type { Snapshot, VersionEntry } from './core/snapshot.js';
 import type { VersionStats } from './core/version-stats.js';
-import { ask } from './engine/ask.js';
+import { loaderOf } from './engine/loader.js';
 import { createEngine } from './engine/addon-engine.js';
 import type { Engine, EngineInfo } from './engine/engine.js';
 import { Metrics } from './metrics/metrics.js';
+import { FirstRun } from './models/first-run.js';
+import { containerLimitBytes, MemoryAdmission } from './models/memory-admission.js';
 import { Operations } from './models/operations.js';
 import { PrivateFolder } from './models/private-folder.js';
 import { findModel, findModels } from './models/repository.js';
-import { ModelStore, type ModelLoader, type StoreLog } from './models/store.js';
 import { RandomNumbers } from './routing/hash.js';
 import { Rollouts } from './routing/rollouts.js';
 import { Routing } from './routing/route-table.js';
+import { ModelStore, type StoreLog } from './models/store.js';
 import { Admission } from './serving/admission.js';
 import { Infer } from './serving/infer.js';
 import { Metadata } from './serving/metadata.js';
@@ -75,6 +78,8 @@ export async function startServer(
     holdMs: settings.defaultDeadlineMs,
     nextPrivatePath: () => privateFolder.next(),
     keptVersions: (modelName) => rollouts.namedVersions(modelName),
+    memory: new MemoryAdmission(settings.memoryLimitBytes ?? containerLimitBytes()),
+    ...(settings.verifyInChild ? { firstRun: firstRunOf(settings) } : {}),
   });
   const rollouts = new Rollouts({
     models,
@@ -166,14 +171,15 @@ export async function startServer(
   }
 }
 
-/** What the store asks of the engine. */
-export function loaderOf(engine: Engine): ModelLoader {
-  return {
-    open: (order) => engine.open(order),
-    start: (handle, plan) => engine.start(handle, plan),
-    ask: (handle, headLength, body) => ask(engine, handle, headLength, body),
-    close: (handle) => engine.close(handle),
-  };
+function firstRunOf(settings: Settings): FirstRun {
+  const built = fileURLToPath(new URL('./cli/verify-child.js', import.meta.url));
+  // Run from its TypeScript, the server has its built parts elsewhere.
+  const path = existsSync(built)
+    ? built
+    : fileURLToPath(new URL('../dist/cli/verify-child.js', import.meta.url));
+  const { onnxruntime, inlineBudgetUs, privateDirectory, strict, verifyTimeoutMs } = settings;
+  const engine = { onnxruntimePath: onnxruntime, inlineBudgetUs };
+  return new FirstRun(path, { engine, privateDirectory, needsManifest: strict }, verifyTimeoutMs);
 }
 
 /** 0 workers in the settings: the engine knows best. */

@@ -6,7 +6,9 @@ import { SluiceError } from '../core/errors.js';
 import { addBench } from './bench.js';
 import { addDoctor } from './doctor.js';
 import { CommandEnd, EXIT, exitCodeOf } from './exit-codes.js';
+import { addGolden } from './golden.js';
 import { addInspect } from './inspect.js';
+import { addValidate } from './validate.js';
 import { addKeys } from './keys.js';
 import { addServe } from './serve.js';
 
@@ -36,6 +38,8 @@ Examples:
     .exitOverride();
   addServe(program);
   addInspect(program);
+  addValidate(program);
+  addGolden(program);
   addDoctor(program);
   addKeys(program);
   addBench(program);

@@ -14,6 +14,14 @@ export interface VersionFile {
   readonly sha256: string;
 }
 
+/** How a version stood its golden answers. */
+export interface GoldenReport {
+  readonly cases: number;
+  /** The largest difference, in tolerances; above 1 would have been refused. */
+  readonly worstRatio: number;
+  readonly slowestMs: number;
+}
+
 /** What loading found out about a version beside its tensors. */
 export interface VersionFacts {
   readonly files: readonly VersionFile[];
@@ -24,6 +32,8 @@ export interface VersionFacts {
   readonly loadedBytes: number;
   /** The completed configuration in Triton's JSON form. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** undefined where the version ships no golden answers. */
+  readonly golden: GoldenReport | undefined;
   /** Unix time. */
   readonly readyAtMs: number;
 }

@@ -5,14 +5,19 @@
 import { relative } from 'node:path';
 import { SluiceError } from '../core/errors.js';
 import type { ModelSignature, ServePlan, StartReport } from '../core/model.js';
-import type { VersionEntry, VersionFacts } from '../core/snapshot.js';
+import type { GoldenReport, VersionEntry, VersionFacts } from '../core/snapshot.js';
 import { completeConfig } from './config/complete.js';
-import type { ReadConfig } from './config/model-config.js';
 import { makeMetadata, makeServePlan, providersOf } from './config/serve-plan.js';
 import { tritonJson } from './config/triton-json.js';
+import type { FirstRun } from './first-run.js';
+import { readGolden } from './golden/cases.js';
+import { checkGolden } from './golden/gate.js';
+import type { MemoryAdmission } from './memory-admission.js';
+import type { LoadOrder } from './load-order.js';
 import type { ExpectedFile, ModelLoader, Opened } from './ports.js';
 import { findModelFile, type FoundVersion } from './repository.js';
-import { digestOf, lookAt, MANIFEST, readManifest } from './version-folder.js';
+import { digestOf, lookAt, MANIFEST, readManifest, type FolderLook } from './version-folder.js';
+import { runWarmup } from './warmup-samples.js';
 
 export interface LoadTools {
   readonly loader: ModelLoader;
@@ -20,12 +25,12 @@ export interface LoadTools {
   readonly nextPrivatePath: () => string;
   /** Versions without a manifest are refused. */
   readonly needsManifest: boolean;
-}
-
-export interface LoadOrder {
-  readonly modelName: string;
-  readonly found: FoundVersion;
-  readonly read: ReadConfig;
+  /** For whoever records golden answers. */
+  readonly skipsGolden?: boolean;
+  /** Where none is given, every load fits. */
+  readonly memory?: Pick<MemoryAdmission, 'reserve'>;
+  /** Where it is given, no version loads that did not pass there. */
+  readonly firstRun?: Pick<FirstRun, 'run'>;
 }
 
 export interface LoadedVersion {
@@ -70,13 +75,25 @@ async function open(tools: LoadTools, { found, read }: LoadOrder): Promise<Opene
   });
 }
 
-async function lookOrRefuse(place: string): Promise<string> {
+async function lookOrRefuse(place: string): Promise<FolderLook> {
   try {
-    return (await lookAt(place)).fingerprint;
+    return await lookAt(place);
   } catch (cause) {
     if (cause instanceof SluiceError) throw cause;
     throw new SluiceError('MODEL_INVALID', 'the folder of the version cannot be read', { cause });
   }
+}
+
+/** Golden answers, where the version ships some; throws where it does not give them. */
+async function passGates(
+  tools: LoadTools,
+  order: LoadOrder,
+  handle: number,
+  plan: ServePlan,
+): Promise<GoldenReport | undefined> {
+  if (tools.skipsGolden === true) return undefined;
+  const golden = await readGolden(order.found.place);
+  return golden === undefined ? undefined : checkGolden(tools.loader, handle, plan, golden);
 }
 
 /** Throws where the version cannot serve; then nothing of it is left. */
@@ -85,17 +102,35 @@ export async function loadVersion(
   order: LoadOrder,
   progress: Progress,
 ): Promise<LoadedVersion> {
+  const look = await lookOrRefuse(order.found.place);
+  const release = tools.memory?.reserve(look.bytes);
+  try {
+    await tools.firstRun?.run(order);
+    return await loadHere(tools, order, look.fingerprint, progress);
+  } finally {
+    release?.();
+  }
+}
+
+async function loadHere(
+  tools: LoadTools,
+  order: LoadOrder,
+  fingerprint: string,
+  progress: Progress,
+): Promise<LoadedVersion> {
   const { found, read, modelName } = order;
-  const fingerprint = await lookOrRefuse(found.place);
+  const { loader } = tools;
   const opened = await open(tools, order);
   try {
     const completed = completeConfig(read.config, opened, modelName);
     const plan: ServePlan = makeServePlan(completed, opened, found.version);
     const metadata: ModelSignature = makeMetadata(plan);
     progress('WARMING', { plan, metadata });
-    const report = await tools.loader.start(opened.handle, plan);
+    const report = await loader.start(opened.handle, plan);
+    await runWarmup(loader, opened.handle, plan, read.config.model_warmup, found.modelDirectory);
     progress('VERIFYING', { report });
-    if ((await lookOrRefuse(found.place)) !== fingerprint) {
+    const golden = await passGates(tools, order, opened.handle, plan);
+    if ((await lookOrRefuse(found.place)).fingerprint !== fingerprint) {
       throw new SluiceError('MODEL_INVALID', 'the folder of the version changed while it was loaded');
     }
     const facts: VersionFacts = {
@@ -104,11 +139,12 @@ export async function loadVersion(
       fileBytes: opened.files.reduce((bytes, file) => bytes + file.bytes, 0),
       loadedBytes: opened.loadedBytes,
       config: tritonJson(read, completed),
+      golden,
       readyAtMs: Date.now(),
     };
     return { handle: opened.handle, report, facts, fingerprint };
   } catch (error) {
-    await tools.loader.close(opened.handle);
+    await loader.close(opened.handle);
     throw error;
   }
 }

@@ -19,6 +19,8 @@ export interface FoundVersion {
   readonly version: string;
   /** The version's folder, or the `.onnx` file itself where there are no version folders. */
   readonly place: string;
+  /** The model's own folder; undefined where it has none. */
+  readonly modelDirectory?: string;
 }
 
 export interface FoundModel {
@@ -72,7 +74,8 @@ async function readModelFolder(directory: string, warnings: string[]): Promise<F
     const kind = await kindOf(join(directory, entry));
     if (kind === 'file' && CONFIG_FILES.includes(entry)) configFiles.push(entry);
     if (kind !== 'directory') continue;
-    if (VERSION_NAME.test(entry)) versions.push({ version: entry, place: join(directory, entry) });
+    if (VERSION_NAME.test(entry))
+      versions.push({ version: entry, place: join(directory, entry), modelDirectory: directory });
     else if (!FOLDERS_WITHOUT_VERSIONS.has(entry)) {
       warnings.push(
         `model "${name}": folder "${entry}" ignored: expected a version number without leading zeros`,

@@ -9,9 +9,11 @@ import type { Snapshot } from '../core/snapshot.js';
 import { Board } from './board.js';
 import { CommandOrder, LoadSlots } from './command-order.js';
 import type { ReadConfig } from './config/model-config.js';
+import type { FirstRun } from './first-run.js';
 import { FolderWatch } from './folder-watch.js';
 import { Follower, type ModelPlan } from './follower.js';
 import { ManagedModel, type ModelParts, type VersionOutcome } from './managed-model.js';
+import { MemoryAdmission } from './memory-admission.js';
 import { readOverride, stageFiles, type LoadOverride } from './override.js';
 import type { ModelLoader, StoreLog } from './ports.js';
 import { findModel, findModels, readConfigFile, type FoundModel } from './repository.js';
@@ -36,6 +38,8 @@ export interface StoreOptions {
   readonly nextPrivatePath: () => string;
   /** Versions that stay loaded whatever the policy says, because traffic may go to them. */
   readonly keptVersions: (modelName: string) => ReadonlySet<string>;
+  readonly memory: MemoryAdmission;
+  readonly firstRun?: FirstRun;
   readonly nowMs: () => number;
 }
 
@@ -49,6 +53,7 @@ const DEFAULTS: StoreOptions = {
   needsManifest: false,
   nextPrivatePath: () => '',
   keptVersions: () => new Set(),
+  memory: new MemoryAdmission(undefined),
   nowMs: Date.now,
 };
 
@@ -74,12 +79,19 @@ export class ModelStore {
     options: Partial<StoreOptions> = {},
   ) {
     this.options = { ...DEFAULTS, ...options };
-    const { nowMs, parallelLoads, holdMs, settleMs, needsManifest, nextPrivatePath } = this.options;
+    const { nowMs, parallelLoads, holdMs, settleMs, ...others } = this.options;
+    const { needsManifest, nextPrivatePath, memory, firstRun } = others;
     this.board = new Board(nowMs);
     this.parts = {
       board: this.board,
       slots: new LoadSlots(parallelLoads),
-      tools: { loader, nextPrivatePath, needsManifest },
+      tools: {
+        loader,
+        nextPrivatePath,
+        needsManifest,
+        memory,
+        ...(firstRun === undefined ? {} : { firstRun }),
+      },
       log,
       holdMs,
     };

@@ -35,6 +35,8 @@ t.test('without anything else the defaults hold', (t) => {
     pollIntervalMs: 15_000,
     parallelLoads: 2,
     strict: false,
+    verifyInChild: false,
+    verifyTimeoutMs: 120_000,
   });
   t.end();
 });

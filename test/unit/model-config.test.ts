@@ -246,7 +246,6 @@ t.test('what changes no answer is ignored, and the warning names it', (t) => {
   t.same(warnings, [
     'config.pbtxt metric_tags: ignored',
     'config.pbtxt optimization: ignored',
-    'config.pbtxt model_warmup: ignored',
     'config.pbtxt parameters["enable_mem_arena"]: ignored',
   ]);
   t.end();

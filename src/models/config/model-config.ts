@@ -8,6 +8,7 @@ import { SluiceError } from '../../core/errors.js';
 import { dataTypeByConfigName } from '../../core/data-types.js';
 import { didYouMean } from '../../core/nearest.js';
 import type { RawConfig } from './pbtxt.js';
+import { warmupSchema } from './warmup.js';
 import { ignoredFields, refuseUnsupported } from './unsupported.js';
 
 const EXECUTIONS = ['auto', 'inline', 'worker'] as const;
@@ -93,6 +94,7 @@ const modelConfigSchema = z.object({
     )
     .default(''),
   dynamic_batching: dynamicBatchingSchema.optional(),
+  model_warmup: warmupSchema.default([]),
   parameters: z.map(z.string(), z.object({ string_value: z.string().default('') })).default(new Map()),
 });
 

@@ -15,14 +15,7 @@ const REFUSED_FIELDS = [
 ];
 const REFUSED_TENSOR_FLAGS = ['is_shape_tensor', 'allow_ragged_batch', 'optional', 'is_non_linear_format_io'];
 const REFUSED_GROUP_FIELDS = ['gpus', 'profile', 'passive', 'secondary_devices'];
-const IGNORED_FIELDS = [
-  'runtime',
-  'cc_model_filenames',
-  'metric_tags',
-  'optimization',
-  'model_warmup',
-  'model_metrics',
-];
+const IGNORED_FIELDS = ['runtime', 'cc_model_filenames', 'metric_tags', 'optimization', 'model_metrics'];
 const IGNORED_BATCHING = [
   'preserve_ordering',
   'priority_levels',

@@ -86,6 +86,7 @@ function versionRow(version: VersionEntry, sources: AdminSources): object {
     files: version.facts?.files,
     fileBytes: version.facts?.fileBytes,
     loadedBytes: version.facts?.loadedBytes,
+    golden: version.facts?.golden,
     readyAtMs: version.facts?.readyAtMs,
     stats: stats === undefined ? undefined : summarise(stats),
   };

@@ -1,0 +1,20 @@
+/** An engine as whoever loads models sees it: rare calls only, each with a promise. */
+import { ask, type AskedAnswer } from './ask.js';
+import type { Engine, ModelHandle, OpenedModel, OpenOptions } from './engine.js';
+import type { ServePlan, StartReport } from '../core/model.js';
+
+export interface EngineLoader {
+  open(options: OpenOptions): Promise<OpenedModel>;
+  start(handle: ModelHandle, plan: ServePlan): Promise<StartReport>;
+  ask(handle: ModelHandle, headLength: number, body: Uint8Array): Promise<AskedAnswer>;
+  close(handle: ModelHandle): Promise<void>;
+}
+
+export function loaderOf(engine: Engine): EngineLoader {
+  return {
+    open: (options) => engine.open(options),
+    start: (handle, plan) => engine.start(handle, plan),
+    ask: (handle, headLength, body) => ask(engine, handle, headLength, body),
+    close: (handle) => engine.close(handle),
+  };
+}
