@@ -3,6 +3,7 @@
  * from memory that the addon exported once. Requests of one tick go to the addon together, at the tick's end.
  */
 import { availableParallelism } from 'node:os';
+import { SluiceError } from '../core/errors.js';
 import type { ServePlan, StartReport } from '../core/model.js';
 import type { VersionStats } from '../core/version-stats.js';
 import type { ShadowFacts, ShadowMismatch, ShadowRules } from '../core/shadow.js';
@@ -44,6 +45,7 @@ class AddonEngine implements Engine {
   private isTickArmed = false;
   private isStopping = false;
   private whenIdle: (() => void) | undefined;
+  private readonly pending = new Set<Promise<unknown>>();
 
   constructor(addon: Addon, options: EngineOptions) {
     this.addon = addon;
@@ -69,11 +71,11 @@ class AddonEngine implements Engine {
   }
 
   open(options: OpenOptions): Promise<OpenedModel> {
-    return this.settled(() => this.addon.openModel(options));
+    return this.settled(() => this.addon.openModel(options), true);
   }
 
   start(handle: ModelHandle, plan: ServePlan): Promise<StartReport> {
-    return this.settled(() => this.addon.startModel(handle, plan));
+    return this.settled(() => this.addon.startModel(handle, plan), true);
   }
 
   close(handle: ModelHandle): Promise<void> {
@@ -170,6 +172,8 @@ class AddonEngine implements Engine {
     if (this.isStopping) return;
     this.isStopping = true;
     if (this.inFlight > 0) await new Promise<void>((resolve) => (this.whenIdle = resolve));
+    // What loads or closes comes to its end: after `closeEngine` nobody would hear of it.
+    while (this.pending.size > 0) await Promise.allSettled(this.pending);
     this.addon.closeEngine();
   }
 
@@ -214,14 +218,19 @@ class AddonEngine implements Engine {
   }
 
   /** The addon's promises settle through the pump, which does not keep the process alive by itself. */
-  private async settled<T>(call: () => Promise<T>): Promise<T> {
+  private async settled<T>(call: () => Promise<T>, isNew = false): Promise<T> {
+    if (isNew && this.isStopping) throw new SluiceError('DRAINING', 'the server is shutting down');
     const keepAlive = setInterval(() => undefined, 1 << 30);
+    let called: Promise<T> | undefined;
     try {
-      return await call();
+      called = call();
+      this.pending.add(called);
+      return await called;
     } catch (cause) {
       throw fromAddonError(cause);
     } finally {
       clearInterval(keepAlive);
+      if (called !== undefined) this.pending.delete(called);
     }
   }
 }

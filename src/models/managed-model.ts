@@ -258,7 +258,9 @@ export class ManagedModel {
     const { handle, use } = load.entry;
     if (!use.isFree) {
       let timer: NodeJS.Timeout | undefined;
-      const tooLong = new Promise<void>((resolve) => (timer = setTimeout(resolve, this.parts.holdMs)));
+      const tooLong = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, this.parts.holdMs);
+      });
       await Promise.race([use.freed(), tooLong]);
       clearTimeout(timer);
     }
