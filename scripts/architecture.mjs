@@ -15,11 +15,11 @@ export const TYPESCRIPT = {
     ['cli'],
   ],
   // Apart from the server: they use nothing of it; only the units named here use them.
-  islands: { bench: ['cli'], client: ['cli'], wire: ['client', 'serving'] },
+  islands: { bench: ['cli'], client: ['cli'], wire: ['bench', 'client', 'serving'] },
   doors: [
     { what: 'uWebSockets.js', pattern: /^uWebSockets\.js(\/|$)/, only: ['transport', 'server'] },
     { what: 'prom-client', pattern: /^(prom-client|@prometheus-io\/client)(\/|$)/, only: ['metrics'] },
-    { what: 'flatbuffers', pattern: /^flatbuffers(\/|$)/, only: ['wire', 'client'] },
+    { what: 'flatbuffers', pattern: /^flatbuffers(\/|$)/, only: ['wire', 'bench', 'client'] },
     { what: 'the .node file', pattern: /\.node$/, only: ['engine'] },
     { what: 'onnxruntime-node', pattern: /^onnxruntime-node(\/(?!package\.json$)|$)/, only: [] },
   ],

@@ -219,7 +219,8 @@ std::string HelpText() {
   @FILE               options from a file, one word a line
  requests, each with what follows it:
   --request FILE      a whole HTTP request, sent as it is
-  --body FILE         a body to POST to --path (or one WebSocket message); more requests may follow
+  --body FILE         a body to POST to --path (or one WebSocket message; the first one's headers go
+                      with the upgrade); more requests may follow
   --weight W          how often it is chosen beside the others (default 1)
   --name N            requests of one name are counted together, apart from the others
   --expect FILE       the reply's body must be these bytes, or within --tolerance X of them: numbers in text are

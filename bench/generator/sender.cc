@@ -23,7 +23,8 @@ constexpr int64_t kLongestPollNs = 2'000;
 
 std::unique_ptr<Wire> MakeWire(const Options& options) {
   if (options.protocol == Protocol::kHttp) return std::make_unique<HttpWire>();
-  return std::make_unique<WsWire>(options.host, options.ws_path, options.has_frames);
+  return std::make_unique<WsWire>(options.host, options.ws_path, options.requests.front().headers,
+                                  options.has_frames);
 }
 
 uint32_t Share(uint64_t total, uint32_t thread, uint32_t threads) {

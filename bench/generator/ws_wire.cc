@@ -41,11 +41,23 @@ std::string WsClientFrame(std::string_view message, uint32_t mask) {
   return ClientFrame(kBinary, message, mask);
 }
 
-WsWire::WsWire(const std::string& host, const std::string& path, bool has_frames)
+namespace {
+
+std::string Lines(const std::vector<std::string>& headers) {
+  std::string lines;
+  for (const std::string& header : headers) lines += header + "\r\n";
+  return lines;
+}
+
+}  // namespace
+
+WsWire::WsWire(const std::string& host, const std::string& path, const std::vector<std::string>& headers,
+               bool has_frames)
     : greeting_(
           "GET " + path + " HTTP/1.1\r\nHost: " + host +
           "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: c2x1aWNlLWxvYWQtdGVzdA==\r\n"
-          "Sec-WebSocket-Version: 13\r\n\r\n"),
+          "Sec-WebSocket-Version: 13\r\n" +
+          Lines(headers) + "\r\n"),
       has_frames_(has_frames) {}
 
 int64_t WsWire::ReadGreeting(std::string_view input, WireReply* reply) {

@@ -2,6 +2,9 @@
 // were sent, or as frames with ids.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "wire.h"
 
 namespace sluice::load {
@@ -13,7 +16,8 @@ std::string WsClientFrame(std::string_view message, uint32_t mask);
 class WsWire : public Wire {
  public:
   // With frames, a message tells which request it answers, and how.
-  WsWire(const std::string& host, const std::string& path, bool has_frames);
+  WsWire(const std::string& host, const std::string& path, const std::vector<std::string>& headers,
+         bool has_frames);
 
   std::string_view Greeting() const override { return greeting_; }
   int64_t ReadGreeting(std::string_view input, WireReply* reply) override;

@@ -6,6 +6,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { BenchError } from './bench-error.js';
+import { encodeFrame } from './frames.js';
 import { drawTensor, SeededRandom, type Tensor, type TensorInfo } from './tensors.js';
 
 export interface PreparedRequest {
@@ -17,6 +18,8 @@ export interface PreparedRequest {
   readonly rows: number;
   readonly expectFile?: string;
   readonly expectFloatBytes?: number;
+  /** What is sent instead of the body, over WebSocket. */
+  readonly frameFile?: string;
 }
 
 /** What to send to one model. */
@@ -35,7 +38,9 @@ export interface RequestOptions {
   readonly length: readonly [number, number];
   /** Without the rows; -1 is drawn from `length`. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;
-  readonly form: 'binary' | 'json';
+  /** frame: over WebSocket; asked once as V2 binary before. */
+  readonly form: 'binary' | 'json' | 'frame';
+  readonly deadlineMs: number | undefined;
   /** V2 JSON bodies, instead of made ones. */
   readonly bodyFiles: readonly string[];
   /** Different bodies for each model and number of rows. */
@@ -96,7 +101,7 @@ interface Body {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-function encode(tensors: readonly Tensor[], form: 'binary' | 'json'): Body {
+function encode(tensors: readonly Tensor[], form: RequestOptions['form']): Body {
   if (form === 'json') {
     const inputs = tensors.map(({ name, datatype, shape, values }) => {
       if (datatype === 'FP16' || datatype === 'BF16')
@@ -188,6 +193,9 @@ async function madeRequests(
       const { bytes, headers } = encode(tensors, options.form);
       const bodyFile = join(options.folder, `${encodeURIComponent(name)}-${rows}-${i}`);
       writeFileSync(bodyFile, bytes);
+      const frameFile = `${bodyFile}.frame`;
+      if (options.form === 'frame')
+        writeFileSync(frameFile, encodeFrame(choice, tensors, options.deadlineMs));
       requests.push({
         name: options.rows.length > 1 ? `${name} ${rows} rows` : name,
         path: `${modelPath(choice)}/infer`,
@@ -195,6 +203,7 @@ async function madeRequests(
         bodyFile,
         weight: choice.weight / options.rows.length / options.distinct,
         rows,
+        ...(options.form === 'frame' ? { frameFile } : {}),
       });
     }
   }
@@ -211,15 +220,22 @@ export async function prepareRequests(options: RequestOptions): Promise<Prepared
         : await madeRequests(options, choice, name);
     for (const request of made) requests.push(await tryOnce(request, options));
   }
-  return requests;
+  return requests.map((request) =>
+    request.frameFile === undefined
+      ? request
+      : { ...request, bodyFile: request.frameFile, headers: options.headers },
+  );
 }
 
 /** Frames of a WebSocket protocol as files: sent as they are, with an id of their own. */
-export function frameRequests(files: readonly string[]): PreparedRequest[] {
+export function frameRequests(
+  files: readonly string[],
+  headers: Readonly<Record<string, string>>,
+): PreparedRequest[] {
   return files.map((bodyFile) => ({
     name: basename(bodyFile),
     path: '/',
-    headers: {},
+    headers,
     bodyFile,
     weight: 1,
     rows: 1,

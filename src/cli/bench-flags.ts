@@ -41,7 +41,8 @@ export interface BenchFlags {
 
 const MODES = ['rate', 'closed', 'trace', 'sweep', 'search', 'offline', 'overload', 'soak'] as const;
 const ARRIVALS = ['poisson', 'constant', 'bursty'] as const;
-const FORMS = ['binary', 'json'] as const;
+const FORMS = ['binary', 'json', 'frame'] as const;
+const FRAME_PATH = '/v2/ws';
 const OVERLOAD_DEADLINE_MS = 100;
 const VERIFY_TOLERANCE = 1e-4;
 const UNITS_US: Readonly<Record<string, number>> = { us: 1, ms: 1000, s: 1e6 };
@@ -136,6 +137,9 @@ export function readBenchOptions(text: string, flags: BenchFlags) {
     throw usage('a ws:// URL needs --frame: files with the frames to send');
   if (!isWebSocket && flags.frame !== undefined) throw usage('--frame needs a ws:// URL');
   if (!isWebSocket && models.length === 0) throw usage('expected --model: which model to ask');
+  const form = oneOf('form', flags.form, FORMS);
+  if (form === 'frame' && (isWebSocket || flags.body !== undefined || flags.verify !== undefined))
+    throw usage('--form frame goes with an http:// URL, and neither with --body nor with --verify');
   const limitUs = timeUs('limit', flags.limit);
   if (mode === 'search' && Number.isNaN(limitUs)) throw usage('--mode search needs --limit, e.g. 5ms');
   const deadlineText = flags.deadline ?? (mode === 'overload' ? String(OVERLOAD_DEADLINE_MS) : undefined);
@@ -166,7 +170,8 @@ export function readBenchOptions(text: string, flags: BenchFlags) {
     rows: flags.rows === undefined ? [1] : listOf('rows', flags.rows, 1),
     shapes: shapesOf(flags.shape ?? []),
     length: lengthOf(flags.length),
-    form: oneOf('form', flags.form, FORMS),
+    form,
+    loadUrl: form === 'frame' ? url.replace('http:', 'ws:') + FRAME_PATH : url,
     bodyFiles: flags.body ?? [],
     frameFiles: flags.frame ?? [],
     distinct: countOf('distinct', flags.distinct, 8),

@@ -60,11 +60,11 @@ async function runBench(settings: BenchSettings): Promise<BenchReport> {
   const isTerminal = process.stderr.isTTY;
   try {
     const requests = settings.url.startsWith('ws:')
-      ? frameRequests(settings.frameFiles)
+      ? frameRequests(settings.frameFiles, settings.headers)
       : await prepareRequests({ ...settings, folder });
     const bench = new BenchRun({
       ...settings,
-      base: { ...settings, folder, requests },
+      base: { ...settings, url: settings.loadUrl, folder, requests },
       showProgress: (text) => void (isTerminal && process.stderr.write(`\r\x1b[2K${text}`)),
     });
     const findings = await runMode(bench, settings);
@@ -189,7 +189,7 @@ export function addBench(program: Command, output: TextOutput = process.stdout):
     .option('--rows <list>', 'rows of a request; several are mixed evenly (default: 1)')
     .option('--shape <spec>', 'INPUT:DIM,DIM,... without the rows; -1 is drawn from --length', collect)
     .option('--length <range>', 'for dimensions that vary, e.g. 8-256, log-normal (default: 16)')
-    .option('--form <form>', 'binary or json (default: binary)')
+    .option('--form <form>', 'binary, json, or frame for frames over WebSocket (default: binary)')
     .option(
       '--body <file>',
       'a V2 request in JSON to send instead of random inputs; several are mixed',

@@ -1,13 +1,17 @@
 /** `sluice bench` against a small V2 server of another make: exit codes, results, gates, comparison. */
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, request as sendOn } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { Builder, ByteBuffer } from 'flatbuffers';
 import t, { type Test } from 'tap';
+import { WebSocketServer } from 'ws';
 import { addBench } from '../../src/cli/bench.js';
 import { CommandEnd } from '../../src/cli/exit-codes.js';
+import { Frame } from '../../src/wire/generated/frame.js';
+import { InferResponse } from '../../src/wire/generated/infer-response.js';
 
 interface Ended {
   readonly exitCode: number;
@@ -118,6 +122,80 @@ t.test('answers that differ are counted', async (test) => {
   const [point] = JSON.parse(out).points;
   test.ok(Math.abs(point.mismatched / (point.mismatched + point.verified) - 1 / 3) < 0.01);
   test.equal(point.valid, false);
+});
+
+t.test('frames carry the tensors, the deadline and the header of the upgrade', async (test) => {
+  const url = await startDoubler(test);
+  const frames = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+  await once(frames, 'listening');
+  test.teardown(() => {
+    for (const client of frames.clients) client.terminate();
+    frames.close();
+  });
+  const seen = new Set<string>();
+  frames.on('connection', (socket, request) => {
+    const key = String(request.headers['x-key']);
+    socket.on('message', (message: Buffer) => {
+      const infer = Frame.getRootAsFrame(new ByteBuffer(message)).request();
+      const input = infer?.inputs(0);
+      const floats = new Float32Array(Uint8Array.from(input?.dataArray() ?? []).buffer);
+      const isInRange = floats.length === 12 && floats.every((value) => value >= -1 && value < 1);
+      const shape = `${input?.shape(0)},${input?.shape(1)}`;
+      seen.add(
+        `${request.url} ${key} ${infer?.model()} ${input?.name()} ${shape} ${infer?.deadlineMs()} ${isInRange}`,
+      );
+      const builder = new Builder(64);
+      InferResponse.startInferResponse(builder);
+      InferResponse.addId(builder, infer?.id() ?? 0);
+      const response = InferResponse.endInferResponse(builder);
+      Frame.startFrame(builder);
+      Frame.addResponse(builder, response);
+      Frame.finishFrameBuffer(builder, Frame.endFrame(builder));
+      socket.send(builder.asUint8Array());
+    });
+  });
+  // Metadata and the first question go over HTTP: one address for both.
+  const proxy = createServer((request, response) => {
+    const forward = sendOn(
+      url + String(request.url),
+      { method: request.method, headers: request.headers },
+      (answer) => {
+        response.writeHead(answer.statusCode ?? 500, answer.headers);
+        answer.pipe(response);
+      },
+    );
+    request.pipe(forward);
+  });
+  proxy.on('upgrade', (request, socket, head) =>
+    frames.handleUpgrade(request, socket, head, (webSocket) => frames.emit('connection', webSocket, request)),
+  );
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  test.teardown(() => {
+    proxy.closeAllConnections();
+    proxy.close();
+  });
+  const both = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  const load = [
+    both,
+    '-m',
+    'doubler',
+    '--rate',
+    '200',
+    '--rows',
+    '3',
+    '--form',
+    'frame',
+    '--in-flight',
+    '2',
+    ...SHORT,
+  ];
+  const { out, exitCode } = await bench(...load, '--deadline', '500', '--header', 'x-key: secret', '--json');
+  test.equal(exitCode, 0);
+  const [point] = JSON.parse(out).points;
+  test.equal(point.failures, 0);
+  test.equal(point.byStatus['200'], point.replies);
+  test.same([...seen], ['/v2/ws secret doubler X 3,4 500 true']);
 });
 
 t.test('offline sends the rows that were asked for', async (test) => {
