@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BENCH_BUILD, MODELS, ROOT, UNBATCHED_MODELS } from './paths.mjs';
+import { BENCH_BUILD, MODELS, ROOT, SPLIT_MODELS, UNBATCHED_MODELS } from './paths.mjs';
 
 /** Complete, so that nothing is completed: a model without a scheduler would be given dynamic batching. */
 const UNBATCHED_CONFIG = `name: "mid"
@@ -11,6 +11,14 @@ max_batch_size: 64
 input [ { name: "INPUT0" data_type: TYPE_FP32 dims: [ 512 ] } ]
 output [ { name: "OUTPUT0" data_type: TYPE_FP32 dims: [ 10 ] } ]
 `;
+/** Two versions of the same weights, so that nothing but the decision differs. */
+const ROLLOUT = {
+  aliases: { stable: '1', canary: '2' },
+  split: [
+    { to: 'stable', weight: 90 },
+    { to: 'canary', weight: 10 },
+  ],
+};
 const MEASURED_MODELS = ['tiny', 'mid', 'identity_fp32'];
 
 function quietly(file, args) {
@@ -47,4 +55,9 @@ export function buildAll() {
   rmSync(UNBATCHED_MODELS, { recursive: true, force: true });
   cpSync(join(MODELS, 'mid'), join(UNBATCHED_MODELS, 'mid'), { recursive: true });
   writeFileSync(join(UNBATCHED_MODELS, 'mid', 'config.pbtxt'), UNBATCHED_CONFIG);
+  const split = join(SPLIT_MODELS, 'tiny');
+  rmSync(SPLIT_MODELS, { recursive: true, force: true });
+  for (const version of ['1', '2'])
+    cpSync(join(MODELS, 'tiny', '1'), join(split, version), { recursive: true });
+  writeFileSync(join(split, 'rollout.json'), JSON.stringify(ROLLOUT));
 }

@@ -8,5 +8,6 @@ export const GENERATOR = join(ROOT, 'build', 'Release', 'sluice-load');
 export const BARE_LOOP = join(BENCH_BUILD, 'ort-loop');
 export const MODELS = join(BENCH_BUILD, 'models');
 export const UNBATCHED_MODELS = join(BENCH_BUILD, 'models-unbatched');
+export const SPLIT_MODELS = join(BENCH_BUILD, 'models-split');
 export const REQUEST_FILES = join(BENCH_BUILD, 'requests');
 export const RESULTS = join(BENCH_BUILD, 'results');

@@ -35,7 +35,7 @@ function encode({ model, columns, form }) {
 
 /** Writes the body; answers what a client must send with it. */
 export function prepareRequest(name) {
-  const { model, form } = REQUESTS[name];
+  const { model, form, headers: more } = REQUESTS[name];
   const { body, headLength } = encode(REQUESTS[name]);
   mkdirSync(REQUEST_FILES, { recursive: true });
   const bodyFile = join(REQUEST_FILES, `${name}.request`);
@@ -44,6 +44,7 @@ export function prepareRequest(name) {
   const headers = {
     'content-type': form === 'json' ? 'application/json' : 'application/octet-stream',
     ...(headLength === undefined ? {} : { 'inference-header-content-length': String(headLength) }),
+    ...more,
   };
   return { name, form, body, bodyFile, path: `/v2/models/${model}/infer`, headers };
 }

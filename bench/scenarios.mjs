@@ -8,6 +8,7 @@
 /** Requests by name: model, columns of the one row that is sent, and the form of its body. */
 export const REQUESTS = {
   tinyRaw: { model: 'tiny', columns: 64, form: 'raw' },
+  tinyRawKey: { model: 'tiny', columns: 64, form: 'raw', headers: { 'sluice-routing-key': 'user-7' } },
   tinyHead: { model: 'tiny', columns: 64, form: 'head' },
   tinyJson: { model: 'tiny', columns: 64, form: 'json' },
   midHead: { model: 'mid', columns: 512, form: 'head' },
@@ -246,6 +247,24 @@ export const SCENARIOS = [
       },
       { id: 'R8', of: 'p50Us', subject: 'sluice light, beside heavy', base: 'sluice light, alone' },
       { of: 'p99Us', subject: 'fastify light, beside heavy', base: 'fastify light, alone' },
+    ],
+  },
+  {
+    name: 'split',
+    title: 'tiny, 32 connections: what a split of 90 to 10 costs, with a routing key and drawn at random',
+    layout: 'P1',
+    load: { connections: 32 },
+    control: 'off',
+    sides: {
+      off: sluice('tinyRaw'),
+      'off, with a key': sluice('tinyRawKey'),
+      'split, with a key': { server: 'sluice-split', request: 'tinyRawKey' },
+      'split, at random': { server: 'sluice-split', request: 'tinyRaw' },
+    },
+    compare: [
+      { of: 'rate', subject: 'split, with a key', base: 'off, with a key', atLeast: 0.95 },
+      { of: 'rate', subject: 'split, at random', base: 'off' },
+      { of: 'serverCpuUs', subject: 'split, with a key', base: 'off, with a key' },
     ],
   },
 ];

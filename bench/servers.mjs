@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
-import { MODELS, ROOT, UNBATCHED_MODELS } from './paths.mjs';
+import { MODELS, ROOT, SPLIT_MODELS, UNBATCHED_MODELS } from './paths.mjs';
 
 const START_LIMIT_MS = 120_000;
 const STOP_LIMIT_MS = 10_000;
@@ -25,6 +25,7 @@ export function serverCommand(server, reply) {
   if (server === 'sluice') return serve(MODELS);
   if (server === 'sluice-one-worker') return [...serve(MODELS), '--workers=1'];
   if (server === 'sluice-unbatched') return serve(UNBATCHED_MODELS);
+  if (server === 'sluice-split') return serve(SPLIT_MODELS);
   if (server === 'fastify') return ['bench/baselines/fastify-ort.mjs', MODELS];
   if (server === 'echo') {
     const { replyFile, contentType, headLength } = reply;

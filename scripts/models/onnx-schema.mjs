@@ -129,3 +129,8 @@ export function encodeModel(graph) {
     throw new Error(`expected a model that fits the ONNX schema for graph '${graph.name}', got: ${problem}`);
   return Buffer.from(ModelProto.encode(model).finish());
 }
+
+/** The graph of a model file that this writer made; of other files, the fields that the schema knows. */
+export function decodeModel(bytes) {
+  return ModelProto.toObject(ModelProto.decode(bytes)).graph;
+}

@@ -10,6 +10,8 @@ import { addGolden } from './golden.js';
 import { addInspect } from './inspect.js';
 import { addValidate } from './validate.js';
 import { addKeys } from './keys.js';
+import { addModels } from './models.js';
+import { addRollout, addRoute } from './route.js';
 import { addServe } from './serve.js';
 
 function packageVersion(): string {
@@ -33,7 +35,9 @@ Examples:
   sluice inspect ./model.onnx     what a model takes and gives, and a config.pbtxt for it
   sluice bench http://127.0.0.1:8000 -m digits --rate 1000
   sluice doctor                   what this machine has and lacks, with the command that mends it
-  sluice keys new --id web --scopes infer --file keys.json`,
+  sluice keys new --id web --scopes infer --file keys.json
+  sluice models                   what a running server has loaded
+  sluice route show               where its requests go`,
     )
     .exitOverride();
   addServe(program);
@@ -42,6 +46,9 @@ Examples:
   addGolden(program);
   addDoctor(program);
   addKeys(program);
+  addModels(program);
+  addRoute(program);
+  addRollout(program);
   addBench(program);
   for (const command of program.commands) {
     command.copyInheritedSettings(program);

@@ -1,0 +1,93 @@
+/**
+ * Asks the admin listener of a running server, for the verbs that show and change what it serves. An answer that is not good
+ * becomes one line and an exit code.
+ */
+import { Option, type Command } from 'commander';
+import { CommandEnd, EXIT } from './exit-codes.js';
+
+export interface AdminOptions {
+  readonly admin: string;
+  readonly key?: string;
+  readonly json?: boolean;
+}
+
+const DEFAULT_URL = 'http://127.0.0.1:8002';
+const TIMEOUT_MS = 30_000;
+
+export function addAdminOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--admin <url>', 'admin listener of the server')
+        .env('SLUICE_ADMIN_URL')
+        .default(DEFAULT_URL),
+    )
+    .addOption(new Option('--key <key>', 'API key with the scope admin').env('SLUICE_ADMIN_KEY'))
+    .option('--json', 'print the answer as JSON');
+}
+
+export interface AdminAnswer {
+  readonly [field: string]: unknown;
+}
+
+export class AdminClient {
+  constructor(private readonly options: AdminOptions) {}
+
+  get(path: string): Promise<AdminAnswer> {
+    return this.ask('GET', path);
+  }
+
+  async ask(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<AdminAnswer> {
+    const { admin, key } = this.options;
+    let response: Response;
+    try {
+      response = await fetch(new URL(path, admin), {
+        method,
+        headers: {
+          ...(method === 'GET' ? {} : { 'content-type': 'application/json' }),
+          ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+    } catch (error) {
+      throw new CommandEnd(EXIT.unexpected, `no server answers at ${admin}: ${causeOf(error)}`);
+    }
+    const text = await response.text();
+    const answer = parseAnswer(text);
+    if (response.ok && answer !== undefined) return answer;
+    const told = typeof answer?.['error'] === 'string' ? answer['error'] : text.slice(0, 200);
+    throw new CommandEnd(
+      response.status < 500 ? EXIT.usage : EXIT.unexpected,
+      `${told} (${method} ${path}: ${response.status})`,
+    );
+  }
+}
+
+/** A path with its names encoded: pathOf`/models/${name}/rollout`. */
+export function pathOf(texts: TemplateStringsArray, ...names: readonly string[]): string {
+  return String.raw({ raw: texts }, ...names.map(encodeURIComponent));
+}
+
+function parseAnswer(text: string): AdminAnswer | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as AdminAnswer)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function causeOf(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  if (!(cause instanceof Error)) return String(cause);
+  const code = (cause as NodeJS.ErrnoException).code;
+  return code ?? cause.message;
+}
