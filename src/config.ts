@@ -64,6 +64,7 @@ const settingsSchema = z.object({
   inlineBudgetUs: wholeNumber(0, 1_000_000)
     .default(100)
     .describe('a model whose full batch runs within this time may run on the event loop; 0 = none'),
+  tritonMetrics: yesNo.default(false).describe("show the metrics under Triton's names, too"),
   strictReadiness: yesNo
     .default(true)
     .describe('ready only when every model is; otherwise as soon as loading is over'),

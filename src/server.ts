@@ -15,6 +15,8 @@ import { loaderOf } from './engine/loader.js';
 import { createEngine } from './engine/addon-engine.js';
 import type { Engine, EngineInfo } from './engine/engine.js';
 import { Metrics } from './metrics/metrics.js';
+import { processMetrics } from './metrics/process-metrics.js';
+import { serverMetrics } from './metrics/server-metrics.js';
 import { FirstRun } from './models/first-run.js';
 import { containerLimitBytes, MemoryAdmission } from './models/memory-admission.js';
 import { Operations } from './models/operations.js';
@@ -27,6 +29,7 @@ import { ModelStore, type StoreLog } from './models/store.js';
 import { Admission } from './serving/admission.js';
 import { Infer } from './serving/infer.js';
 import { Metadata } from './serving/metadata.js';
+import { Statistics } from './serving/statistics.js';
 import { makeAdmin } from './transport/admin/admin.js';
 import { repositoryRoutes } from './transport/admin/repository.js';
 import { adminPages } from './transport/admin/pages.js';
@@ -40,7 +43,7 @@ import type { Listening, Transport } from './transport/transport.js';
 const IN_FLIGHT_BYTES = 1024 ** 3;
 /** How often an edit of a rollout by hand is looked for. */
 const ROLLOUT_LOOK_MS = 1000;
-const EXTENSIONS = ['binary_tensor_data', 'model_configuration', 'model_repository'];
+const EXTENSIONS = ['binary_tensor_data', 'model_configuration', 'model_repository', 'statistics'];
 
 export type ServerLog = StoreLog;
 
@@ -65,6 +68,7 @@ export async function startServer(
   log: ServerLog,
   parts: ServerParts = {},
 ): Promise<RunningServer> {
+  const version = packageVersion();
   const keys = settings.keys === undefined ? undefined : new KeyWatch(settings.keys, log);
   const access = keys?.access ?? Access.open();
   const engine = (parts.createEngine ?? engineOf)(settings);
@@ -98,11 +102,19 @@ export async function startServer(
     binaryBodyBytes: settings.binaryBodyBytes,
     inFlightBytes: IN_FLIGHT_BYTES,
   });
-  const metadata = new Metadata(routing, { version: packageVersion(), extensions: EXTENSIONS }, readiness);
-  const routes = new Routes(new Infer(engine, routing, admission), metadata);
-  const statsOf = (version: VersionEntry): VersionStats | undefined =>
-    version.handle < 0 ? undefined : engine.stats(version.handle);
-  const metrics = new Metrics({ models, admission, statsOf });
+  const metadata = new Metadata(routing, { version, extensions: EXTENSIONS }, readiness);
+  const statsOf = (entry: VersionEntry): VersionStats | undefined => readStats(engine, entry);
+  const statistics = new Statistics(routing, statsOf);
+  const routes = new Routes(new Infer(engine, routing, admission), metadata, statistics);
+  let transportName: Transport['name'] | undefined;
+  const facts = () => ({ version, transportName: transportName ?? '', ...engine.info() });
+  const metrics = new Metrics({
+    models,
+    statsOf,
+    tritonMetrics: settings.tritonMetrics,
+    // What other parts have to show is added here.
+    sources: [serverMetrics(facts, admission), processMetrics()],
+  });
   const operations = new Operations((error) => {
     log.error({ err: error }, 'a command on the repository failed inside the server');
   });
@@ -112,7 +124,7 @@ export async function startServer(
       ...repositoryRoutes({ models, operations }),
       ...rolloutRoutes(rollouts, models, rollouts.schema),
     ],
-    facts: { version: packageVersion() },
+    facts: { version },
     access,
     hosts: new HostList([settings.adminHost, ...listOf(settings.allowedHosts)]),
     reportFault: (error) => {
@@ -128,6 +140,7 @@ export async function startServer(
   };
   try {
     const transport = await chooseTransport(settings.transport, log);
+    transportName = transport.name;
     const inference = await transport.listen(
       settings.host,
       settings.port,
@@ -190,6 +203,16 @@ function engineOf(settings: Settings): Engine {
     inlineBudgetUs: settings.inlineBudgetUs,
     defaultDeadlineMs: settings.defaultDeadlineMs,
   });
+}
+
+/** undefined also for a version that goes at this very moment. */
+function readStats(engine: Engine, version: VersionEntry): VersionStats | undefined {
+  if (version.handle < 0) return undefined;
+  try {
+    return engine.stats(version.handle);
+  } catch {
+    return undefined;
+  }
 }
 
 function packageVersion(): string {

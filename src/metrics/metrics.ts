@@ -1,111 +1,93 @@
 /**
- * Every metric of the server in one table, read when somebody scrapes: the addon and admission keep the numbers, nothing
- * is counted here while requests run. Microseconds become seconds, as Prometheus has it.
+ * What a scrape gets: the families of every source and of every version. Nothing is counted here while requests run;
+ * a scrape reads what the addon and admission keep, and lets go of the loop again and again while it writes.
  */
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Snapshot, VersionEntry } from '../core/snapshot.js';
-import { outcomeCount, runCount, type VersionStats } from '../core/version-stats.js';
+import type { VersionStats } from '../core/version-stats.js';
+import { Exemplars } from './exemplars.js';
+import { CONTENT_TYPES, Exposition, type Format, type Pause } from './exposition.js';
+import type { MetricSource } from './family.js';
+import { tritonFamilies } from './triton-metrics.js';
+import { versionFamilies, type VersionView } from './version-metrics.js';
 
-export interface MetricSources {
+export interface MetricFacts {
   readonly models: { readonly snapshot: Snapshot };
-  readonly admission: { readonly inFlightRequests: number; readonly inFlightBytes: number };
   /** undefined where the version is not open in the engine. */
   statsOf(version: VersionEntry): VersionStats | undefined;
+  /** Adds Triton's names. */
+  readonly tritonMetrics: boolean;
+  /** What other parts of the server show. */
+  readonly sources: readonly MetricSource[];
 }
 
-const VERSION_LABELS = ['model', 'version'] as const;
-
-interface CounterRow {
-  readonly name: string;
-  readonly help: string;
-  read(stats: VersionStats): number;
+export interface Scrape {
+  readonly contentType: string;
+  readonly text: string;
 }
 
-const VERSION_COUNTERS: readonly CounterRow[] = [
-  {
-    name: 'sluice_requests_total',
-    help: 'Requests that ran',
-    read: (stats) => outcomeCount(stats, 'ok') + outcomeCount(stats, 'failed'),
-  },
-  { name: 'sluice_rows_total', help: 'Rows of answered requests', read: (stats) => stats.okRows },
-  { name: 'sluice_runs_total', help: 'Session runs; rows per run is the batching', read: runCount },
-  {
-    name: 'sluice_failures_total',
-    help: 'Requests whose run failed',
-    read: (stats) => outcomeCount(stats, 'failed'),
-  },
-  {
-    name: 'sluice_cancelled_total',
-    help: 'Requests whose client went away',
-    read: (stats) => outcomeCount(stats, 'cancelled'),
-  },
-];
+/** How long a scrape keeps the loop at a stretch. */
+const SLICE_MS = 0.5;
 
 export class Metrics {
-  private readonly registry = new Registry();
-  private readonly counters = new Map<CounterRow, Counter<(typeof VERSION_LABELS)[number]>>();
-  private readonly ready: Gauge<(typeof VERSION_LABELS)[number]>;
-  private readonly versionInFlight: Gauge<(typeof VERSION_LABELS)[number]>;
-  private readonly inFlightRequests: Gauge;
-  private readonly inFlightBytes: Gauge;
+  readonly exemplars = new Exemplars();
+  private last: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly sources: MetricSources) {
-    const registers = [this.registry];
-    collectDefaultMetrics({ register: this.registry });
-    for (const row of VERSION_COUNTERS) {
-      const { name, help } = row;
-      this.counters.set(row, new Counter({ name, help, labelNames: VERSION_LABELS, registers }));
-    }
-    this.ready = new Gauge({
-      name: 'sluice_version_ready',
-      help: '1 where the version serves',
-      labelNames: VERSION_LABELS,
-      registers,
-    });
-    this.versionInFlight = new Gauge({
-      name: 'sluice_version_in_flight',
-      help: 'Requests accepted by the engine and not yet answered',
-      labelNames: VERSION_LABELS,
-      registers,
-    });
-    this.inFlightRequests = new Gauge({
-      name: 'sluice_in_flight_requests',
-      help: 'Infer requests inside the server, from their head to their reply',
-      registers,
-    });
-    this.inFlightBytes = new Gauge({
-      name: 'sluice_in_flight_bytes',
-      help: 'Body bytes of the requests inside',
-      registers,
-    });
+  constructor(private readonly facts: MetricFacts) {}
+
+  /** `accept`: the header of that name. One scrape at a time; the next waits. */
+  scrape(accept: string): Promise<Scrape> {
+    const format = formatFor(accept);
+    const scrape = this.last.then(() => this.write(format));
+    this.last = scrape.catch(() => undefined);
+    return scrape;
   }
 
-  get contentType(): string {
-    return this.registry.contentType;
+  private async write(format: Format): Promise<Scrape> {
+    const pause = slices();
+    const views = await this.views(pause);
+    const exposition = new Exposition(format, pause);
+    for (const source of this.facts.sources)
+      for (const family of await source()) await exposition.add(family);
+    for (const family of versionFamilies(views, this.exemplars)) await exposition.add(family);
+    if (this.facts.tritonMetrics) for (const family of tritonFamilies(views)) await exposition.add(family);
+    const text = exposition.finish();
+    return { contentType: CONTENT_TYPES[format], text };
   }
 
-  text(): Promise<string> {
-    this.read();
-    return this.registry.metrics();
-  }
-
-  /** The counters live elsewhere, so each scrape sets them anew. */
-  private read(): void {
-    const { models, admission } = this.sources;
-    for (const counter of this.counters.values()) counter.reset();
-    this.ready.reset();
-    this.versionInFlight.reset();
-    this.inFlightRequests.set(admission.inFlightRequests);
-    this.inFlightBytes.set(admission.inFlightBytes);
-    for (const model of models.snapshot.models.values()) {
+  private async views(pause: Pause): Promise<VersionView[]> {
+    const views: VersionView[] = [];
+    for (const model of this.facts.models.snapshot.models.values()) {
       for (const entry of model.versions.values()) {
+        if (entry.state === 'UNLOADED') continue;
         const labels = { model: model.name, version: entry.version };
-        this.ready.set(labels, entry.state === 'READY' ? 1 : 0);
-        const stats = this.sources.statsOf(entry);
-        if (stats === undefined) continue;
-        this.versionInFlight.set(labels, stats.inFlight);
-        for (const [row, counter] of this.counters) counter.inc(labels, row.read(stats));
+        views.push({ model, entry, labels, stats: this.facts.statsOf(entry) });
+        await pause();
       }
     }
+    return views;
   }
+}
+
+/** The wish with the greater weight; Prometheus text where nothing is said. */
+export function formatFor(accept: string): Format {
+  const weights = { openmetrics: 0, prometheus: 0 };
+  for (const part of accept.split(',')) {
+    const [type = '', ...parameters] = part.split(';').map((word) => word.trim().toLowerCase());
+    const given = parameters.find((word) => word.startsWith('q='));
+    const weight = given === undefined ? 1 : Number(given.slice(2));
+    if (type === 'application/openmetrics-text') weights.openmetrics = Math.max(weights.openmetrics, weight);
+    else if (type === 'text/plain') weights.prometheus = Math.max(weights.prometheus, weight);
+  }
+  return weights.openmetrics > 0 && weights.openmetrics >= weights.prometheus ? 'openmetrics' : 'prometheus';
+}
+
+function slices(): Pause {
+  let beganMs = performance.now();
+  return () => {
+    if (performance.now() - beganMs < SLICE_MS) return undefined;
+    return nextTurn().then(() => {
+      beganMs = performance.now();
+    });
+  };
 }

@@ -170,6 +170,7 @@ export class InferExchange implements BodySink, ReplySink {
   private refuse(code: ErrorName, message: string, chunk: ArrayBuffer, isLast: boolean): void {
     this.dropBody();
     this.target.use.release();
+    this.admission.countRefusal(code);
     this.state = DROPPING;
     this.refusal = new RefusalSink(this.responder, errorReply(code, message));
     this.dropChunk(chunk, isLast);

@@ -61,14 +61,14 @@ export class Infer {
   begin(inferRoute: InferRoute, head: RequestHead, responder: Responder): BodySink | null {
     const admission = this.admission;
     if (admission.isDraining)
-      return refuse(responder, 'DRAINING', 'The server is stopping; send the request elsewhere');
+      return this.refuse(responder, 'DRAINING', 'The server is stopping; send the request elsewhere');
 
     const target = inferRoute.targetIn(this.routing.table, head);
     if (target === undefined) return this.refuseRoute(inferRoute, responder);
 
     const encoding = head.header('content-encoding');
     if (encoding !== '' && encoding !== 'identity') {
-      return refuse(
+      return this.refuse(
         responder,
         'UNSUPPORTED_ENCODING',
         `Expected no content-encoding, got ${quote(encoding)}`,
@@ -78,7 +78,7 @@ export class Infer {
     const headLengthText = head.header('inference-header-content-length');
     const headLength = headLengthText === '' ? -1 : parseDecimal(headLengthText, INT32_MAX);
     if (headLength < 0 && headLengthText !== '') {
-      return refuse(
+      return this.refuse(
         responder,
         'BAD_REQUEST',
         `Expected a decimal number up to ${INT32_MAX} for Inference-Header-Content-Length, got ${quote(headLengthText)}`,
@@ -88,7 +88,7 @@ export class Infer {
     const timeoutText = head.header('sluice-deadline-ms');
     const timeoutMs = timeoutText === '' ? 0 : parseDecimal(timeoutText, INT32_MAX);
     if (timeoutMs < 0 || (timeoutMs === 0 && timeoutText !== '')) {
-      return refuse(
+      return this.refuse(
         responder,
         'BAD_REQUEST',
         `Expected a decimal number from 1 to ${INT32_MAX} for Sluice-Deadline-Ms, got ${quote(timeoutText)}`,
@@ -101,25 +101,26 @@ export class Infer {
     const contentLength =
       contentLengthText === '' ? 0 : parseDecimal(contentLengthText, Number.MAX_SAFE_INTEGER);
     if (contentLength < 0) {
-      return refuse(
+      return this.refuse(
         responder,
         'BAD_REQUEST',
         `Expected a decimal number for Content-Length, got ${quote(contentLengthText)}`,
       );
     }
     if (headLength > contentLength && contentLengthText !== '') {
-      return refuse(
+      return this.refuse(
         responder,
         'BAD_REQUEST',
         `Expected an Inference-Header-Content-Length within the body of ${contentLength} bytes, got ${headLength}`,
       );
     }
     if (contentLength > limitBytes || headLength > limits.jsonBodyBytes) {
+      admission.countRefusal('TOO_LARGE');
       sendTooLarge(responder, contentLength, limitBytes, headLength, limits.jsonBodyBytes);
       return null;
     }
     if (!admission.hasRoomFor(contentLength)) {
-      return refuse(
+      return this.refuse(
         responder,
         'QUEUE_FULL',
         'The bodies of the requests inside are at the limit of their memory; try again',
@@ -138,19 +139,20 @@ export class Infer {
     );
   }
 
+  private refuse(responder: Responder, code: ErrorName, message: string): BodySink {
+    this.admission.countRefusal(code);
+    return new RefusalSink(responder, errorReply(code, message));
+  }
+
   private refuseRoute({ modelName, version }: InferRoute, responder: Responder): BodySink {
     const answer = route(this.routing.table, modelName, version);
-    if (answer.target === undefined) return refuse(responder, answer.error, answer.message);
-    return refuse(
+    if (answer.target === undefined) return this.refuse(responder, answer.error, answer.message);
+    return this.refuse(
       responder,
       'NOT_READY',
       `Request for model "${modelName}": no version is ready for requests that no rule of its rollout takes`,
     );
   }
-}
-
-function refuse(responder: Responder, code: ErrorName, message: string): BodySink {
-  return new RefusalSink(responder, errorReply(code, message));
 }
 
 /** At once, so that a client which waits for a go-ahead never sends the body; a modest rest is read and dropped. */

@@ -10,8 +10,8 @@ interface ModelPath {
 export type InferPath = { readonly kind: 'infer' } & ModelPath;
 
 export type ReadPath =
-  | { readonly kind: 'server' | 'live' | 'ready' | 'models' }
-  | ({ readonly kind: 'model' | 'model-ready' | 'model-config' } & ModelPath);
+  | { readonly kind: 'server' | 'live' | 'ready' | 'models' | 'stats' }
+  | ({ readonly kind: 'model' | 'model-ready' | 'model-config' | 'model-stats' } & ModelPath);
 
 export type PathRoute = InferPath | ReadPath;
 
@@ -21,13 +21,16 @@ const FIXED: ReadonlyMap<string, PathRoute> = new Map<string, PathRoute>([
   ['/v2/health/live', { kind: 'live' }],
   ['/v2/health/ready', { kind: 'ready' }],
   ['/v2/models', { kind: 'models' }],
+  // As in Triton, this hides the metadata of a model called stats.
+  ['/v2/models/stats', { kind: 'stats' }],
 ]);
 
 const MODELS_PREFIX = '/v2/models/';
 
-const KIND_BY_VERB: ReadonlyMap<string, 'model-ready' | 'model-config' | 'infer'> = new Map([
+const KIND_BY_VERB: ReadonlyMap<string, 'model-ready' | 'model-config' | 'model-stats' | 'infer'> = new Map([
   ['config', 'model-config'],
   ['ready', 'model-ready'],
+  ['stats', 'model-stats'],
   ['infer', 'infer'],
 ]);
 

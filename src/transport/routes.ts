@@ -5,6 +5,7 @@
 import type { BodySink, Reply, RequestHandler, RequestHead, Responder } from '../core/exchange.js';
 import { InferRoute, type Infer } from '../serving/infer.js';
 import type { Metadata } from '../serving/metadata.js';
+import type { Statistics } from '../serving/statistics.js';
 import { errorReply, RefusalSink } from '../serving/replies.js';
 import type { Need } from './guard.js';
 import { parsePath, type ReadPath } from './paths.js';
@@ -33,6 +34,7 @@ export class Routes {
   constructor(
     private readonly infer: Infer,
     private readonly metadata: Metadata,
+    private readonly statistics: Statistics,
   ) {}
 
   readonly handle: RequestHandler = (head, responder) => {
@@ -80,6 +82,10 @@ export class Routes {
         return this.metadata.modelReady(route.modelName, route.version);
       case 'model-config':
         return this.metadata.modelConfig(route.modelName, route.version);
+      case 'stats':
+        return this.statistics.all();
+      case 'model-stats':
+        return this.statistics.model(route.modelName, route.version);
       case 'model':
         return this.metadata.model(route.modelName, route.version);
     }

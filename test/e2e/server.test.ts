@@ -34,16 +34,26 @@ t.test('the admin listener counts what the other one served', async (t) => {
   const page = await ask(adminPort, 'GET', '/metrics');
   const text = page?.body.toString() ?? '';
   t.match(page?.headers['content-type'], /^text\/plain/);
-  t.equal(metric(text, 'sluice_requests_total{model="versioned",version="2"}'), 3);
+  t.equal(
+    metric(text, 'sluice_requests_total{model="versioned",version="2",protocol="http",outcome="ok"}'),
+    3,
+  );
   t.equal(metric(text, 'sluice_rows_total{model="versioned",version="2"}'), 6);
-  t.equal(metric(text, 'sluice_requests_total{model="versioned",version="1"}'), 1);
+  t.equal(
+    metric(text, 'sluice_requests_total{model="versioned",version="1",protocol="http",outcome="ok"}'),
+    1,
+  );
   t.equal(metric(text, 'sluice_rows_total{model="versioned",version="1"}'), 5);
   t.equal(metric(text, 'sluice_version_ready{model="versioned",version="2"}'), 1);
   t.equal(metric(text, 'sluice_in_flight_requests'), 0);
   t.equal(metric(text, 'sluice_in_flight_bytes'), 0);
   t.ok(metric(text, 'process_start_time_seconds') > 1.6e9);
   const again = (await ask(adminPort, 'GET', '/metrics'))?.body.toString() ?? '';
-  t.equal(metric(again, 'sluice_requests_total{model="versioned",version="2"}'), 3, 'looking does not count');
+  t.equal(
+    metric(again, 'sluice_requests_total{model="versioned",version="2",protocol="http",outcome="ok"}'),
+    3,
+    'looking does not count',
+  );
 
   const table = JSON.parse((await ask(adminPort, 'GET', '/models'))?.body.toString() ?? '{}') as unknown;
   t.match(table, {

@@ -7,6 +7,7 @@ import type { Snapshot } from '../../src/core/snapshot.js';
 import { Admission } from '../../src/serving/admission.js';
 import { Infer } from '../../src/serving/infer.js';
 import { Metadata } from '../../src/serving/metadata.js';
+import { Statistics } from '../../src/serving/statistics.js';
 import { chooseTransport } from '../../src/transport/choose.js';
 import { Routes } from '../../src/transport/routes.js';
 import type { Listening } from '../../src/transport/transport.js';
@@ -52,7 +53,8 @@ export async function setUp(t: Test, choice: 'uws' | 'node'): Promise<Rig> {
   });
   const routing = routingOf(models);
   const metadata = new Metadata(routing, { version: '1.2.3', extensions: ['binary_tensor_data'] }, readiness);
-  const routes = new Routes(new Infer(engine, routing, admission), metadata);
+  const statistics = new Statistics(routing, () => undefined);
+  const routes = new Routes(new Infer(engine, routing, admission), metadata, statistics);
   const listening = await transport.listen('127.0.0.1', 0, routes.handle);
   t.teardown(() => {
     listening.close();

@@ -29,6 +29,7 @@ t.test('without anything else the defaults hold', (t) => {
     hardStopMs: 30_000,
     defaultDeadlineMs: 30_000,
     inlineBudgetUs: 100,
+    tritonMetrics: false,
     strictReadiness: true,
     modelControl: 'none',
     loadModel: '',

@@ -10,8 +10,10 @@ import { adminRoute, type AdminRoute } from './route.js';
 export interface AdminSources {
   readonly metadata: Metadata;
   readonly models: { readonly snapshot: Snapshot };
-  /** Prometheus text and its content type. */
-  readonly metrics: { readonly contentType: string; text(): Promise<string> };
+  /** Prometheus text or OpenMetrics, as the accept header asks. */
+  readonly metrics: {
+    scrape(accept: string): Promise<{ readonly contentType: string; readonly text: string }>;
+  };
   statsOf(version: VersionEntry): VersionStats | undefined;
 }
 
@@ -24,12 +26,10 @@ export function adminPages(sources: AdminSources): AdminRoute[] {
       scope: 'metrics',
       summary: 'Every metric of the server, for Prometheus',
       replyType: 'text/plain',
-      run: async () => ({
-        status: 200,
-        contentType: metrics.contentType,
-        headLength: 0,
-        body: await metrics.text(),
-      }),
+      run: async ({ headers }) => {
+        const { contentType, text } = await metrics.scrape(headers.accept);
+        return { status: 200, contentType, headLength: 0, body: text };
+      },
     }),
     adminRoute({
       method: 'GET',

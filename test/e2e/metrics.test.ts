@@ -1,0 +1,122 @@
+/**
+ * The metrics and statistics of a real server: read by a strict parser, and held to what was sent.
+ */
+import { spawnSync } from 'node:child_process';
+import t from 'tap';
+import { readExposition, type ReadFamily } from '../support/exposition.js';
+import { ask } from '../support/raw-http.js';
+import { linkedRepository, startTestServer } from '../support/running.js';
+import { fp32, infer } from '../support/v2-wire.js';
+
+const OPEN = { accept: 'application/openmetrics-text; version=1.0.0' };
+
+function request(rows: number) {
+  const bytes = fp32(...Array.from({ length: rows * 4 }, (_, index) => index));
+  return { inputs: [{ name: 'INPUT0', datatype: 'FP32', shape: [rows, 4], bytes }] };
+}
+
+function sum(
+  families: Map<string, ReadFamily>,
+  family: string,
+  suffix: string,
+  labels: Record<string, string>,
+) {
+  const samples = families.get(family)?.samples ?? [];
+  const chosen = samples.filter(
+    (sample) =>
+      sample.name === `${family}${suffix}` &&
+      Object.entries(labels).every(([name, value]) => sample.labels[name] === value),
+  );
+  return chosen.reduce((total, { value }) => total + value, 0);
+}
+
+t.test('both formats pass the strict parser and tell what was sent', async (t) => {
+  const { server } = await startTestServer(t, linkedRepository(t, ['versioned', 'tiny']), {
+    tritonMetrics: true,
+  });
+  const { port, adminPort } = server;
+  const rows = [1, 2, 3, 16];
+  await Promise.all(rows.map((count) => infer(port, 'versioned', request(count))));
+  t.equal((await infer(port, 'versioned', request(17))).status, 400);
+  t.equal((await infer(port, 'nobody', request(1))).status, 404);
+
+  const plain = await ask(adminPort, 'GET', '/metrics');
+  t.equal(plain?.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
+  const families = readExposition(plain?.body.toString() ?? '', 'prometheus');
+  const of = { model: 'versioned', version: '2' };
+  t.equal(sum(families, 'sluice_requests_total', '', { ...of, outcome: 'ok' }), 4);
+  t.equal(sum(families, 'sluice_requests_total', '', { ...of, outcome: 'refused' }), 1);
+  t.equal(sum(families, 'sluice_errors_total', '', { ...of, reason: 'shape_mismatch' }), 1);
+  t.equal(sum(families, 'sluice_server_refusals_total', '', { reason: 'model_not_found' }), 1);
+  t.equal(sum(families, 'sluice_batch_rows', '_sum', of), 22);
+  t.equal(sum(families, 'sluice_batch_rows', '_count', of), sum(families, 'sluice_runs_total', '', of));
+  t.equal(sum(families, 'sluice_queue_depth', '', of), 0);
+  for (const stage of ['receive', 'decode', 'queue', 'batch_wait', 'gather', 'run', 'encode', 'send'])
+    t.equal(sum(families, 'sluice_stage_seconds', '_count', { ...of, stage }), 4, stage);
+  const total = sum(families, 'sluice_request_seconds', '_sum', { ...of, outcome: 'ok' });
+  const stages = sum(families, 'sluice_stage_seconds', '_sum', of);
+  const sends = sum(families, 'sluice_stage_seconds', '_sum', { ...of, stage: 'send' });
+  t.ok(
+    Math.abs(total - (stages - sends)) < 0.2 * total,
+    `the stages (${stages} s) make up the whole (${total} s)`,
+  );
+  t.equal(sum(families, 'sluice_requests_total', '', { model: 'tiny' }), 0);
+  t.equal(sum(families, 'nv_inference_count', '', of), 22);
+  t.ok(families.has('nodejs_eventloop_lag_seconds') && families.has('process_resident_memory_bytes'));
+
+  const open = await ask(adminPort, 'GET', '/metrics', undefined, OPEN);
+  t.equal(open?.headers['content-type'], 'application/openmetrics-text; version=1.0.0; charset=utf-8');
+  t.ok(readExposition(open?.body.toString() ?? '', 'openmetrics').has('sluice_requests'));
+  const together = await Promise.all([1, 2, 3].map(() => ask(adminPort, 'GET', '/metrics', undefined, OPEN)));
+  for (const reply of together) readExposition(reply?.body.toString() ?? '', 'openmetrics');
+});
+
+t.test('V2 statistics of a real server', async (t) => {
+  const { server } = await startTestServer(t, linkedRepository(t, ['versioned']));
+  const beganMs = Date.now();
+  for (const count of [2, 2, 5]) await infer(server.port, 'versioned', request(count));
+  const read = async (path: string) => {
+    const reply = await ask(server.port, 'GET', path);
+    return JSON.parse(reply?.body.toString() ?? '') as { model_stats: Array<Record<string, unknown>> };
+  };
+  const { model_stats: all } = await read('/v2/models/stats');
+  t.match(
+    all.map(({ name, version }) => [name, version]),
+    [
+      ['versioned', '1'],
+      ['versioned', '2'],
+    ],
+  );
+  const { model_stats: one } = await read('/v2/models/versioned/versions/2/stats');
+  t.match(one, [
+    {
+      inference_count: 9,
+      execution_count: 3,
+      inference_stats: { success: { count: 3 }, compute_infer: { count: 3 }, fail: { count: 0, ns: 0 } },
+      batch_stats: [
+        { batch_size: 2, compute_infer: { count: 2 } },
+        { batch_size: 5, compute_infer: { count: 1 } },
+      ],
+    },
+  ]);
+  const lastMs = Number(one[0]?.['last_inference']);
+  t.ok(lastMs >= beganMs - 1 && lastMs <= Date.now() + 1);
+  t.equal((await ask(server.port, 'GET', '/v2/models/nobody/stats'))?.status, 404);
+  t.equal((await ask(server.port, 'POST', '/v2/models/versioned/stats', '{}'))?.status, 405);
+  t.match((await read('/v2')) as unknown, {
+    extensions: ['binary_tensor_data', 'model_configuration', 'model_repository', 'statistics'],
+  });
+});
+
+const promtool = spawnSync('promtool', ['--version']);
+t.test(
+  'promtool finds nothing to say',
+  { skip: promtool.status === 0 ? false : 'promtool is not here' },
+  async (t) => {
+    const { server } = await startTestServer(t, linkedRepository(t, ['versioned']));
+    await infer(server.port, 'versioned', request(1));
+    const page = await ask(server.adminPort, 'GET', '/metrics');
+    const checked = spawnSync('promtool', ['check', 'metrics'], { input: page?.body, encoding: 'utf8' });
+    t.equal(checked.status, 0, `${checked.stdout}${checked.stderr}`);
+  },
+);
