@@ -15,6 +15,9 @@ const OVERLOAD_MULTIPLES = [0.1, 0.5, 0.8, 1, 1.5, 2, 4, 10, 20];
 /** A search takes an answer that fails or is refused this often. */
 const MOST_FAILING_SHARE = 0.001;
 const MOST_TRIALS = 16;
+const MOST_ATTEMPTS = 3;
+/** The generator's own line between keeping up and not. */
+const LEAST_ACHIEVED = 0.99;
 const CONFIRMATIONS = 3;
 /** Of a trial beyond its percentile. */
 const SAMPLES_BEYOND = 100;
@@ -83,10 +86,18 @@ function failingShare(point: Point): number {
   return 1 - (good - point.mismatched) / meant;
 }
 
-/** Passes only when the whole 95 % interval of the percentile is within the limit: with few samples it is not. */
-function passes(point: Point, limit: Limit): boolean {
+export type Verdict = 'passes' | 'fails' | 'not measured';
+
+/**
+ * Passes only when the whole 95 % interval of the percentile is within the limit: with few samples it is not. A run that is not
+ * valid, although the server kept everything, says nothing of the rate.
+ */
+export function judgeTrial(point: Point, limit: Limit): Verdict {
   const high = usAt(point, limit.percent)?.highUs ?? Infinity;
-  return point.valid && high <= limit.us && failingShare(point) <= MOST_FAILING_SHARE;
+  if (high > limit.us || failingShare(point) > MOST_FAILING_SHARE) return 'fails';
+  if (point.valid) return 'passes';
+  const isBehind = point.offeredPerS !== null && point.achievedPerS < LEAST_ACHIEVED * point.offeredPerS;
+  return isBehind ? 'fails' : 'not measured';
 }
 
 /**
@@ -99,8 +110,13 @@ export async function runSearch(bench: BenchRun, limit: Limit, precision: number
   const tried = async (ratePerS: number): Promise<boolean> => {
     // Long enough for the percentile to rest on something.
     const durationS = Math.min(LONGEST_TRIAL_S, Math.max(bench.options.durationS, samples / ratePerS));
-    const point = await bench.measure(perS(ratePerS), { ratePerS, durationS });
-    return passes(point, limit);
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+      const point = await bench.measure(perS(ratePerS), { ratePerS, durationS });
+      const verdict = judgeTrial(point, limit);
+      if (verdict !== 'not measured') return verdict === 'passes';
+    }
+    const reasons = bench.points.at(-1)?.reasons.join('; ') ?? '';
+    throw new BenchError(`no valid run at ${perS(ratePerS)} in ${MOST_ATTEMPTS} attempts: ${reasons}`);
   };
   let low = 0;
   let high = ceiling.achievedPerS * 1.1;

@@ -3,7 +3,7 @@ import t from 'tap';
 import { comparePairs, compareSeries, failedChanges, seriesOf } from '../../src/bench/compare.js';
 import { parseGate } from '../../src/bench/gates.js';
 import { Histogram } from '../../src/bench/histogram.js';
-import { recoveryS } from '../../src/bench/modes.js';
+import { judgeTrial, recoveryS } from '../../src/bench/modes.js';
 import type { Point } from '../../src/bench/result.js';
 import { escapeText, lineChart, shortNumber } from '../../src/bench/svg.js';
 import { drawTensor, SeededRandom } from '../../src/bench/tensors.js';
@@ -102,6 +102,24 @@ t.test('results of both forms are compared, and what only one has is told', (tes
   const other = compareSeries(seriesOf(file('x'), 'a'), seriesOf(file('y'), 'b'));
   test.same(other, { comparisons: [], missing: ['x: echo', 'y: echo'] });
   test.throws(() => seriesOf({ format: 'other' }, 'c.json'), /expected a result of .* in c\.json/);
+  test.end();
+});
+
+t.test('a trial of a search passes, fails, or measured nothing', (test) => {
+  const limit = { percent: 99, us: 5000 };
+  const trial = (highUs: number | null, more: Partial<Point> = {}): Point =>
+    ({
+      percentiles: [{ percent: 99, us: 4000, highUs }],
+      ...{ byStatus: { 200: 1000 }, replies: 1000, failures: 0, givenUp: 0, mismatched: 0 },
+      ...{ offeredPerS: 100, achievedPerS: 100, valid: true },
+      ...more,
+    }) as unknown as Point;
+  test.equal(judgeTrial(trial(4900), limit), 'passes');
+  test.equal(judgeTrial(trial(5100), limit), 'fails', 'the upper end of the interval counts');
+  test.equal(judgeTrial(trial(null), limit), 'fails', 'too few samples');
+  test.equal(judgeTrial(trial(4900, { byStatus: { 200: 998 } }), limit), 'fails', 'over 0.1 % refused');
+  test.equal(judgeTrial(trial(4900, { valid: false }), limit), 'not measured');
+  test.equal(judgeTrial(trial(4900, { valid: false, achievedPerS: 90 }), limit), 'fails', 'it fell behind');
   test.end();
 });
 
