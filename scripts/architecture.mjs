@@ -7,7 +7,7 @@ export const TYPESCRIPT = {
   // Lowest first.
   floors: [
     ['core'],
-    ['access', 'models', 'routing', 'engine', 'metrics'],
+    ['access', 'models', 'routing', 'engine', 'metrics', 'shadow', 'canary'],
     ['serving'],
     ['transport'],
     ['config'],

@@ -8,8 +8,10 @@ import { fileURLToPath } from 'node:url';
 import { Access } from './access/access.js';
 import { HostList, listOf } from './access/hosts.js';
 import { KeyWatch } from './access/key-watch.js';
+import { Canaries } from './canary/canaries.js';
+import { canaryPlan } from './canary/plan.js';
 import type { Settings } from './config.js';
-import type { Snapshot, VersionEntry } from './core/snapshot.js';
+import type { ModelEntry, Snapshot, VersionEntry } from './core/snapshot.js';
 import type { VersionStats } from './core/version-stats.js';
 import { loaderOf } from './engine/loader.js';
 import { createEngine } from './engine/addon-engine.js';
@@ -23,6 +25,8 @@ import { Operations } from './models/operations.js';
 import { PrivateFolder } from './models/private-folder.js';
 import { findModel, findModels } from './models/repository.js';
 import { RandomNumbers } from './routing/hash.js';
+import { setSplit, takeOver } from './routing/moves.js';
+import { versionOf, type Rollout } from './routing/rollout.js';
 import { Rollouts } from './routing/rollouts.js';
 import { Routing } from './routing/route-table.js';
 import { ModelStore, type StoreLog } from './models/store.js';
@@ -30,9 +34,13 @@ import { Admission } from './serving/admission.js';
 import { Infer } from './serving/infer.js';
 import { Metadata } from './serving/metadata.js';
 import { Statistics } from './serving/statistics.js';
+import { shadowPart, shadowRule } from './shadow/rules.js';
+import { Shadows } from './shadow/shadows.js';
 import { makeAdmin } from './transport/admin/admin.js';
 import { repositoryRoutes } from './transport/admin/repository.js';
 import { adminPages } from './transport/admin/pages.js';
+import { canaryRoutes } from './transport/admin/canary.js';
+import { shadowRoutes } from './transport/admin/shadow.js';
 import { chooseTransport } from './transport/choose.js';
 import { rolloutRoutes } from './transport/admin/rollout-routes.js';
 import { guarded } from './transport/guard.js';
@@ -88,7 +96,7 @@ export async function startServer(
   const rollouts = new Rollouts({
     models,
     log,
-    parts: {},
+    parts: { shadow: shadowPart, plan: canaryPlan },
     folderOf: async (name) => (await findModel(settings.repository, name))?.directory,
   });
   const routing = new Routing(models, rollouts, new RandomNumbers(randomUUID()));
@@ -102,10 +110,17 @@ export async function startServer(
     binaryBodyBytes: settings.binaryBodyBytes,
     inFlightBytes: IN_FLIGHT_BYTES,
   });
+  const shadows = new Shadows({
+    engine,
+    models,
+    rollouts,
+    resolve: resolveVersion,
+    log,
+  });
   const metadata = new Metadata(routing, { version, extensions: EXTENSIONS }, readiness);
   const statsOf = (entry: VersionEntry): VersionStats | undefined => readStats(engine, entry);
   const statistics = new Statistics(routing, statsOf);
-  const routes = new Routes(new Infer(engine, routing, admission), metadata, statistics);
+  const routes = new Routes(new Infer(engine, routing, admission, shadows), metadata, statistics);
   let transportName: Transport['name'] | undefined;
   const facts = () => ({ version, transportName: transportName ?? '', ...engine.info() });
   const metrics = new Metrics({
@@ -118,10 +133,24 @@ export async function startServer(
   const operations = new Operations((error) => {
     log.error({ err: error }, 'a command on the repository failed inside the server');
   });
+  const canaries = new Canaries<Rollout>({
+    models,
+    rollouts,
+    resolve: resolveVersion,
+    statsOf,
+    log,
+    moves: { setSplit, promoteTo: takeOver },
+    setShadow: (name, shadow) => {
+      shadows.setPlanned(name, shadow === undefined ? undefined : shadowRule.parse(shadow));
+    },
+    shadowFacts: (name, primary, shadow) => shadows.factsBetween(name, primary, shadow),
+  });
   const admin = makeAdmin({
     rows: [
       ...adminPages({ metadata, models, metrics, statsOf }),
       ...repositoryRoutes({ models, operations }),
+      ...shadowRoutes({ shadows, models, rollouts }),
+      ...canaryRoutes(canaries),
       ...rolloutRoutes(rollouts, models, rollouts.schema),
     ],
     facts: { version },
@@ -135,6 +164,7 @@ export async function startServer(
   const listeners: Listening[] = [];
   const closeAll = (): void => {
     keys?.close();
+    canaries.close();
     rollouts.close();
     for (const listening of listeners) listening.close();
   };
@@ -153,6 +183,7 @@ export async function startServer(
     await rollouts.start(found.models.map((model) => model.name));
     await models.load(settings.repository);
     rollouts.watch(ROLLOUT_LOOK_MS);
+    canaries.watch();
 
     let stopped: Promise<boolean> | undefined;
     const stop = async (): Promise<boolean> => {
@@ -193,6 +224,12 @@ function firstRunOf(settings: Settings): FirstRun {
   const { onnxruntime, inlineBudgetUs, privateDirectory, strict, verifyTimeoutMs } = settings;
   const engine = { onnxruntimePath: onnxruntime, inlineBudgetUs };
   return new FirstRun(path, { engine, privateDirectory, needsManifest: strict }, verifyTimeoutMs);
+}
+
+/** The version that a name in a rollout means: an alias of it, or the version itself. */
+function resolveVersion(model: ModelEntry, rollout: Rollout, name: string): VersionEntry | undefined {
+  const version = versionOf(rollout, name);
+  return version === undefined ? undefined : model.versions.get(version);
 }
 
 /** 0 workers in the settings: the engine knows best. */

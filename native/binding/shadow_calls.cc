@@ -11,7 +11,7 @@ namespace sluice {
 
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(5);
+constexpr auto kPatience = std::chrono::seconds(2);
 constexpr const char* kDropNames[] = {"queueFull", "bytesFull", "busy", "closed", "tooManyRows", "noMemory"};
 constexpr const char* kSkipNames[] = {"inputShape", "runFailed"};
 static_assert(std::size(kDropNames) == static_cast<size_t>(ShadowDrop::kCount));

@@ -39,6 +39,10 @@ class ShadowLink final : public AnswerTap, public std::enable_shared_from_this<S
   // Takes nothing more, forgets what waits. False when a run did not end in time: the thread then ends, and
   // lets its version go, whenever the run does.
   bool Close(std::chrono::milliseconds patience);
+  bool has_ended() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return has_ended_;
+  }
 
   const ModelSpec& primary() const { return primary_; }
   const ModelVersion* shadow() const { return shadow_; }

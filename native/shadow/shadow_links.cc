@@ -14,19 +14,30 @@ const std::shared_ptr<ShadowLink>& ShadowLinks::Find(uint32_t number) const {
 
 std::shared_ptr<ShadowLink> ShadowLinks::Take(uint32_t number) {
   if (number < 1 || number > links_.size()) return nullptr;
-  return std::move(links_[number - 1]);
+  std::shared_ptr<ShadowLink> link = std::move(links_[number - 1]);
+  if (link != nullptr) Leave(link);
+  return link;
 }
 
 std::vector<std::shared_ptr<ShadowLink>> ShadowLinks::TakeOf(const ModelVersion* version) {
   std::vector<std::shared_ptr<ShadowLink>> taken;
   for (std::shared_ptr<ShadowLink>& link : links_) {
-    if (link != nullptr && link->shadow() == version) taken.push_back(std::move(link));
+    if (link == nullptr || link->shadow() != version) continue;
+    Leave(link);
+    taken.push_back(std::move(link));
   }
   return taken;
 }
 
+void ShadowLinks::Leave(const std::shared_ptr<ShadowLink>& link) {
+  std::erase_if(leaving_, [](const auto& one) { return one->has_ended(); });
+  leaving_.push_back(link);
+}
+
 bool ShadowLinks::CloseAll(std::chrono::milliseconds patience) {
   bool have_all_ended = true;
+  links_.insert(links_.end(), leaving_.begin(), leaving_.end());
+  leaving_.clear();
   for (std::shared_ptr<ShadowLink>& link : links_) {
     if (link == nullptr) continue;
     if (!link->Close(patience)) {

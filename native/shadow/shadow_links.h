@@ -19,11 +19,14 @@ class ShadowLinks {
   std::shared_ptr<ShadowLink> Take(uint32_t number);
   // Those whose shadow is `version`: it cannot be closed before them.
   std::vector<std::shared_ptr<ShadowLink>> TakeOf(const ModelVersion* version);
-  // Closes all of them; false when a run did not end in time.
+  // Closes all, also what was taken out; false when a run did not end in time.
   bool CloseAll(std::chrono::milliseconds patience);
 
  private:
-  std::vector<std::shared_ptr<ShadowLink>> links_;  // number 1 first
+  void Leave(const std::shared_ptr<ShadowLink>& link);
+
+  std::vector<std::shared_ptr<ShadowLink>> links_;    // number 1 first
+  std::vector<std::shared_ptr<ShadowLink>> leaving_;  // taken out; their threads may still be inside a run
 };
 
 }  // namespace sluice

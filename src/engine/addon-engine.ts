@@ -148,8 +148,9 @@ class AddonEngine implements Engine {
     }
   }
 
+  /** Nobody waits for it, so it does not keep the process alive: the engine may close before it is done. */
   closeShadow(shadow: number): Promise<boolean> {
-    return this.settled(() => this.addon.closeShadow(shadow));
+    return this.addon.closeShadow(shadow);
   }
 
   shadowNext(shadow: number): void {

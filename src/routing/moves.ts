@@ -80,6 +80,11 @@ export function promote(rollout: Rollout): Move {
   };
 }
 
+/** A version becomes stable, and serves everything; what was stable becomes previous, and a plan has reached its end. */
+export function takeOver(rollout: Rollout, version: string): Move {
+  return promote(setAlias(rollout, CANARY, version).rollout);
+}
+
 /**
  * While a split or rules send traffic elsewhere than to stable: that ends. Otherwise stable goes back to previous, and previous
  * becomes what was stable. A plan ends in both cases, so that it does not do again what was undone.

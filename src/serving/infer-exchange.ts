@@ -55,6 +55,8 @@ export class InferExchange implements BodySink, ReplySink {
     private readonly limitBytes: number,
     /** What the client has left from the head of its request on; 0 where it did not say. */
     private readonly timeoutMs: number,
+    /** The shadow that goes along; 0 for none. */
+    private readonly shadow: number,
   ) {
     this.chargedBytes = contentLength;
     // Until the engine has the body, a version that leaves waits for this request.
@@ -107,6 +109,7 @@ export class InferExchange implements BodySink, ReplySink {
   private submit(chunk: ArrayBuffer): void {
     const engine = this.engine;
     this.state = WAITING;
+    if (this.shadow !== 0) engine.shadowNext(this.shadow);
     const ticket =
       this.bodyId >= 0
         ? engine.submitBody(this.target.handle, this.headLength, this.bodyId, this.timeLeftMs(), 0, this)

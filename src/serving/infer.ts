@@ -46,11 +46,19 @@ export class InferRoute {
   }
 }
 
+/** Says for each request which shadow goes along; 0 for none. */
+export interface ShadowChoice {
+  next(handle: number, head: RequestHead | undefined): number;
+}
+
+const NO_SHADOWS: ShadowChoice = { next: () => 0 };
+
 export class Infer {
   constructor(
     private readonly engine: Engine,
     private readonly routing: RouteSource,
     private readonly admission: Admission,
+    private readonly shadows: ShadowChoice = NO_SHADOWS,
   ) {}
 
   /** Whether a path is worth remembering: junk names must not push real ones out of a cache. */
@@ -136,6 +144,7 @@ export class Infer {
       contentLength,
       limitBytes,
       timeoutMs,
+      this.shadows.next(target.version.handle, head),
     );
   }
 
