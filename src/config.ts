@@ -68,6 +68,7 @@ const settingsSchema = z.object({
   strictReadiness: yesNo
     .default(true)
     .describe('ready only when every model is; otherwise as soon as loading is over'),
+  examplePage: yesNo.default(false).describe('serve a page to draw digits on, at /examples/digits/'),
   modelControl: oneOf(CONTROL_MODES)
     .default('none')
     .describe('how the set of models changes: none, poll (follow the repository), explicit (on command)'),

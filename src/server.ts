@@ -11,6 +11,7 @@ import { KeyWatch } from './access/key-watch.js';
 import { Canaries } from './canary/canaries.js';
 import { canaryPlan } from './canary/plan.js';
 import type { Settings } from './config.js';
+import type { RequestHandler } from './core/exchange.js';
 import type { ModelEntry, Snapshot, VersionEntry } from './core/snapshot.js';
 import type { VersionStats } from './core/version-stats.js';
 import { loaderOf } from './engine/loader.js';
@@ -45,12 +46,14 @@ import { chooseTransport } from './transport/choose.js';
 import { rolloutRoutes } from './transport/admin/rollout-routes.js';
 import { guarded } from './transport/guard.js';
 import { Routes } from './transport/routes.js';
+import { readPage, withPage } from './transport/static-page.js';
 import type { Listening, Transport } from './transport/transport.js';
 
 /** Body bytes of all requests inside together. */
 const IN_FLIGHT_BYTES = 1024 ** 3;
 /** How often an edit of a rollout by hand is looked for. */
 const ROLLOUT_LOOK_MS = 1000;
+const EXAMPLE_PAGE_PATH = '/examples/digits/';
 const EXTENSIONS = ['binary_tensor_data', 'model_configuration', 'model_repository', 'statistics'];
 
 export type ServerLog = StoreLog;
@@ -61,6 +64,8 @@ export interface RunningServer {
   readonly adminPort: number;
   readonly transportName: Transport['name'];
   readonly engineInfo: EngineInfo;
+  /** Of the inference listener. */
+  readonly examplePagePath: string | undefined;
   models(): Snapshot;
   /** True when every accepted request was answered in `drainMs`. Further calls wait for the first. */
   stop(): Promise<boolean>;
@@ -171,10 +176,11 @@ export async function startServer(
   try {
     const transport = await chooseTransport(settings.transport, log);
     transportName = transport.name;
+    const guardedRoutes = guarded(access, routes.needOf, routes.handle);
     const inference = await transport.listen(
       settings.host,
       settings.port,
-      guarded(access, routes.needOf, routes.handle),
+      settings.examplePage ? withExamplePage(guardedRoutes) : guardedRoutes,
     );
     listeners.push(inference);
     const adminListening = await transport.listen(settings.adminHost, settings.adminPort, admin.handle);
@@ -203,6 +209,7 @@ export async function startServer(
       adminPort: adminListening.port,
       transportName: transport.name,
       engineInfo: engine.info(),
+      examplePagePath: settings.examplePage ? EXAMPLE_PAGE_PATH : undefined,
       models: () => models.snapshot,
       stop: () => (stopped ??= stop()),
     };
@@ -213,6 +220,13 @@ export async function startServer(
     privateFolder.close();
     throw error;
   }
+}
+
+/** Anybody may see the page; its requests need a key like all others. */
+function withExamplePage(next: RequestHandler): RequestHandler {
+  const pathOf = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url));
+  const more = { 'sluice-client.js': pathOf('dist/client/sluice-client.js') };
+  return withPage(readPage(EXAMPLE_PAGE_PATH, pathOf('examples/digits-page'), more), next);
 }
 
 function firstRunOf(settings: Settings): FirstRun {

@@ -31,7 +31,12 @@ function urlHost(host: string): string {
 function addresses(settings: Settings, server: RunningServer): string {
   const metrics = `metrics on http://${urlHost(server.adminHost)}:${server.adminPort}/metrics`;
   const inference = `listening on http://${urlHost(settings.host)}:${server.port} (${server.transportName})`;
-  return `${metrics}\n${inference}\n`;
+  const { examplePagePath } = server;
+  const page =
+    examplePagePath === undefined
+      ? ''
+      : `page on http://${urlHost(settings.host)}:${server.port}${examplePagePath}\n`;
+  return `${metrics}\n${page}${inference}\n`;
 }
 
 function countReady(server: RunningServer): number {

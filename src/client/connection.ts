@@ -2,7 +2,7 @@
  * One WebSocket and the calls that are in flight on it. Knows the protocol, not the pool: what a call that has to go elsewhere
  * becomes is told to the owner. A call that was given up keeps its id, and its place in the credit, until its answer comes.
  */
-import { PROTOCOL_NUMBER } from '../wire/protocol.js';
+import { ALL_ANSWERED, CLOSE_CODES, PROTOCOL_NUMBER } from '../wire/protocol.js';
 import { clientError, InferError } from './errors.js';
 import { readFrame, type Hello, type ServerFrame } from './frame-reader.js';
 import type { FrameWriter } from './frame-writer.js';
@@ -225,6 +225,7 @@ export class Connection {
 
   private onClosed(code: number, reason: string): void {
     if (this.state === 'closed') return;
+    const isUnread = this.state === 'leaving' && code === CLOSE_CODES.GOING_AWAY && reason === ALL_ANSWERED;
     this.state = 'closed';
     this.cancelHelloTimer();
     const isBlamed = BLAMING_CODES.has(code);
@@ -236,8 +237,9 @@ export class Connection {
     this.owner.onClosed(this, code, reason, fault?.code === 'UNSUPPORTED_PROTOCOL' ? fault : undefined);
     for (const call of calls) {
       call.onGivenUp = undefined;
-      const error = clientError('CONNECTION_LOST', message, { mayHaveRun: true, cause: fault });
-      if (call.isIdempotent && !isBlamed) this.owner.onSendAgain(call, error);
+      if (isUnread) call.mayHaveRun = false;
+      const error = clientError('CONNECTION_LOST', message, { mayHaveRun: call.mayHaveRun, cause: fault });
+      if (isUnread || (call.isIdempotent && !isBlamed)) this.owner.onSendAgain(call, error);
       else call.fail(error);
     }
   }

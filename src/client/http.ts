@@ -2,6 +2,7 @@
  * The same calls over HTTP with binary tensors (the V2 binary extension): for batch work, for servers behind proxies that let
  * no WebSocket through, and for other servers of the protocol. Nothing but `fetch` is needed.
  */
+import { onAbort } from './abort.js';
 import { clientError, InferError } from './errors.js';
 import { HEAD_LENGTH, readAnswer, readJson, refusal } from './http-answer.js';
 import { encodeInputs, type EncodedInput } from './inputs.js';
@@ -62,11 +63,12 @@ export class HttpClient implements InferClient {
           }, deadlineMs)
         : undefined;
     const signals = [options.signal, this.ending.signal].filter((signal) => signal !== undefined);
-    const onAbort = (): void => {
-      end.abort(signals.find(({ aborted }) => aborted)?.reason);
-    };
-    for (const signal of signals) signal.addEventListener('abort', onAbort);
-    if (this.ending.signal.aborted) onAbort();
+    const stopWatching = signals.map((signal) =>
+      onAbort(signal, () => {
+        end.abort(signal.reason);
+      }),
+    );
+    if (this.ending.signal.aborted) end.abort(this.ending.signal.reason);
     const deadlineAtMs = performance.now() + deadlineMs;
     try {
       await this.enter(end.signal);
@@ -81,7 +83,7 @@ export class HttpClient implements InferClient {
       throw end.signal.aborted ? end.signal.reason : error;
     } finally {
       clearTimeout(timer);
-      for (const signal of signals) signal.removeEventListener('abort', onAbort);
+      for (const stop of stopWatching) stop();
     }
   }
 
@@ -167,15 +169,14 @@ export class HttpClient implements InferClient {
     }
     // Who leaves hands its place over.
     await new Promise<void>((resolve, reject) => {
-      const take = (): void => {
-        signal.removeEventListener('abort', giveUp);
-        resolve();
-      };
-      const giveUp = (): void => {
+      const stopWatching = onAbort(signal, () => {
         this.waiting.splice(this.waiting.indexOf(take), 1);
         reject(signal.reason as Error);
+      });
+      const take = (): void => {
+        stopWatching();
+        resolve();
       };
-      signal.addEventListener('abort', giveUp, { once: true });
       this.waiting.push(take);
     });
   }
@@ -190,13 +191,10 @@ export class HttpClient implements InferClient {
 /** What many wait for goes on when one of them gives up. */
 function until<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const giveUp = (): void => {
+    const stopWatching = onAbort(signal, () => {
       reject(signal.reason as Error);
-    };
-    signal.addEventListener('abort', giveUp, { once: true });
-    promise.then(resolve, reject).finally(() => {
-      signal.removeEventListener('abort', giveUp);
     });
+    promise.then(resolve, reject).finally(stopWatching);
   });
 }
 

@@ -2,6 +2,7 @@
  * One call of `infer` on its way: waiting, sent, or settled. Settled exactly once, whatever comes afterwards; then its timer
  * and its listener on the caller's signal are gone.
  */
+import { onAbort } from './abort.js';
 import { InferError } from './errors.js';
 import type { InferOptions, InferResult, Inputs } from './model.js';
 import type { Surroundings } from './socket.js';
@@ -22,6 +23,7 @@ export class InferCall {
   private reject!: (reason: unknown) => void;
   private readonly deadlineAtMs: number;
   private readonly cancelTimer: (() => void) | undefined;
+  private readonly stopWatching: (() => void) | undefined;
 
   constructor(
     readonly model: string,
@@ -37,7 +39,8 @@ export class InferCall {
     });
     this.deadlineAtMs = deadlineMs === 0 ? Infinity : around.nowMs() + deadlineMs;
     if (deadlineMs > 0) this.cancelTimer = around.after(deadlineMs, this.onDeadline);
-    options.signal?.addEventListener('abort', this.onAbort);
+    const { signal } = options;
+    if (signal !== undefined) this.stopWatching = onAbort(signal, this.onAbort);
   }
 
   /** Whole milliseconds left; 0: no deadline. One whose time has come still has 1, for its timer to end. */
@@ -58,7 +61,7 @@ export class InferCall {
     if (this.isSettled) return false;
     this.isSettled = true;
     this.cancelTimer?.();
-    this.options.signal?.removeEventListener('abort', this.onAbort);
+    this.stopWatching?.();
     return true;
   }
 

@@ -21,4 +21,7 @@ export const CLOSE_CODES = {
   SLOW_READER: 1013,
 } as const;
 
+/** The text of a close with GOING_AWAY after which a request without an answer is one that was never read. */
+export const ALL_ANSWERED = 'all is answered';
+
 export type CloseReason = keyof typeof CLOSE_CODES;

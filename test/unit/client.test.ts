@@ -182,6 +182,24 @@ t.test('an abort ends the call at once, tells the server, and its answer is stil
   client.close();
 });
 
+t.test('one signal for many calls: nothing is warned of, and all end', async (t) => {
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error): number => warnings.push(warning);
+  process.on('warning', onWarning);
+  t.teardown(() => process.off('warning', onWarning));
+  const { client, socket } = await openClient();
+  const abort = new AbortController();
+  const calls = Array.from({ length: 40 }, () => outcome(client.infer('m', PAIR, { signal: abort.signal })));
+  const reason = new Error('enough');
+  abort.abort(reason);
+  t.ok((await Promise.all(calls)).every((error) => error === reason));
+  t.equal(socket.takeRequests().length, 8);
+  t.match(client.counts, { inFlight: 8, waiting: 0 });
+  await new Promise(setImmediate);
+  t.same(warnings, []);
+  client.close();
+});
+
 t.test('a deadline counts from the call, in the client and on the wire', async (t) => {
   const { client, socket, around } = await openClient(
     { deadlineMs: 900 },
@@ -291,6 +309,28 @@ t.test('goodbye: another connection, and no call is lost', async (t) => {
   t.same((await refused).outputs['y']?.data, Float32Array.of(3, 4));
   t.same((await late).outputs['y']?.data, Float32Array.of(5, 6));
   client.close();
+});
+
+t.test('what crossed a goodbye was not read where the server says that all is answered', async (t) => {
+  for (const [reason, isSentAgain] of [
+    ['all is answered', true],
+    ['the time for the last answers is over', false],
+  ] as const) {
+    const { client, socket, around } = await openClient();
+    const promise = outcome(client.infer('m', PAIR));
+    socket.takeRequests();
+    socket.arrive(goodbyeFrame(0));
+    socket.events.closed(1001, reason);
+    around.pass(100);
+    greet(around.last);
+    for (const request of around.last.takeRequests()) around.last.arrive(echoFrame(request));
+    t.match(
+      await promise,
+      isSentAgain ? { version: '1' } : { code: 'CONNECTION_LOST', mayHaveRun: true },
+      reason,
+    );
+    client.close();
+  }
 });
 
 t.test('more in flight than the server has room for: less at once, and again', async (t) => {

@@ -30,6 +30,7 @@ t.test('without anything else the defaults hold', (t) => {
     defaultDeadlineMs: 30_000,
     inlineBudgetUs: 100,
     tritonMetrics: false,
+    examplePage: false,
     strictReadiness: true,
     modelControl: 'none',
     loadModel: '',
