@@ -109,6 +109,7 @@ export async function startServer(
     isStopping: false,
     hidesNames: !access.isOpen,
     isReady: () => models.isReady(settings.strictReadiness),
+    isHung: (version: VersionEntry) => version.handle >= 0 && engine.stats(version.handle).isHung,
   };
   const admission = new Admission({
     jsonBodyBytes: settings.jsonBodyBytes,

@@ -44,9 +44,10 @@ struct ModelSpec {
   uint64_t serial = 0;  // never reused in a process, so caches may key on it
   std::string name;
   std::string version;
-  std::string display;         // model "m" version 1
-  std::string reply_prefix;    // "model_name":"m","model_version":"1"
-  int64_t max_batch_rows = 0;  // 0: no batch dimension
+  std::string display;            // model "m" version 1
+  std::string reply_prefix;       // "model_name":"m","model_version":"1"
+  int64_t max_batch_rows = 0;     // 0: no batch dimension
+  bool may_exceed_batch = false;  // a request may have more rows; it is then run in pieces
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
   ReplyFrame reply_frame;

@@ -117,6 +117,39 @@ SessionOptions ToSessionOptions(const Napi::Object& object) {
   return options;
 }
 
+namespace {
+
+QueueRules ToQueueRules(const Napi::Object& plan) {
+  QueueRules rules;
+  rules.may_batch = plan.Get("isBatching").ToBoolean();
+  rules.batch.max_queue_delay_ns = Integer(plan, "maxQueueDelayUs", 0) * 1000;
+  rules.batch.preferred_rows = Integers(plan, "preferredBatchRows");
+  rules.instance_count = static_cast<int>(Integer(plan, "instanceCount", 0));
+  rules.keeps_order = plan.Get("keepsOrder").ToBoolean();
+  rules.levels = static_cast<int>(Integer(plan, "priorityLevels", 1));
+  rules.default_level = static_cast<int>(Integer(plan, "defaultPriority", 1));
+  const Napi::Value weight = plan.Get("weight");
+  if (weight.IsNumber()) rules.weight = weight.As<Napi::Number>().DoubleValue();
+  const int64_t most_bytes = Integer(plan, "maxQueueBytes", 0);
+  if (most_bytes > 0) rules.most_bytes = static_cast<size_t>(most_bytes);
+  const Napi::Value policies = plan.Get("queuePolicies");
+  if (!policies.IsArray()) return rules;
+  const auto array = policies.As<Napi::Array>();
+  if (array.Length() == 0) return rules;
+  rules.policies.resize(static_cast<size_t>(rules.levels) + 1);
+  for (uint32_t i = 0; i < array.Length() && i < static_cast<uint32_t>(rules.levels); ++i) {
+    const auto object = array.Get(i).As<Napi::Object>();
+    LevelPolicy& policy = rules.policies[i + 1];
+    policy.timeout_ns = Integer(object, "timeoutUs", 0) * 1000;
+    policy.may_override = object.Get("mayOverride").ToBoolean();
+    policy.delays = object.Get("delays").ToBoolean();
+    policy.most_requests = Integer(object, "maxRequests", 0);
+  }
+  return rules;
+}
+
+}  // namespace
+
 StartOptions ToStartOptions(const Napi::Object& plan) {
   StartOptions options;
   ModelSpec& spec = options.spec;
@@ -131,10 +164,8 @@ StartOptions ToStartOptions(const Napi::Object& plan) {
   spec.inputs = Tensors(plan, "inputs");
   spec.outputs = Tensors(plan, "outputs");
   LayReplyFrame(&spec);
-  options.may_batch = plan.Get("isBatching").ToBoolean();
-  options.max_queue_delay_ns = Integer(plan, "maxQueueDelayUs", 0) * 1000;
-  options.preferred_rows = Integers(plan, "preferredBatchRows");
-  options.instance_count = static_cast<int>(Integer(plan, "instanceCount", 1));
+  spec.may_exceed_batch = plan.Get("maySplit").ToBoolean() && spec.has_batch_dim();
+  options.queue = ToQueueRules(plan);
   options.longest_ns = Integer(plan, "deadlineMs", 0) * 1'000'000;
   const std::string execution = Text(plan, "execution");
   options.execution = execution == "inline"   ? Execution::kInline

@@ -102,7 +102,7 @@ Napi::Value StartModel(const Napi::CallbackInfo& info) {
         ModelVersion* version = engine->Version(handle);
         auto report = Napi::Object::New(env);
         report.Set("execution", version->runs_inline() ? "inline" : "worker");
-        report.Set("batchLimitRows", static_cast<double>(version->rules().limit_rows));
+        report.Set("batchLimitRows", static_cast<double>(version->limit_rows()));
         report.Set("warmupMs", static_cast<double>(version->warm_up_ns()) / 1e6);
         auto costs = Napi::Array::New(env);
         for (const CostPoint& point : version->cost().points()) {

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "binding/calls.h"
 #include "engine/hand_out.h"
+#include "engine/refusal.h"
 
 namespace sluice {
 
@@ -73,13 +74,43 @@ void ReadUrgency(const Napi::CallbackInfo& info, const ModelVersion& version, Re
   request->priority = static_cast<uint8_t>(info[4].As<Napi::Number>().Uint32Value());
 }
 
-void WriteRow(uint32_t* row, const Request& request, size_t offset) {
-  row[0] = request.ticket;
-  row[1] = static_cast<uint32_t>(request.code);
-  row[2] = static_cast<uint32_t>(offset);
-  row[3] = static_cast<uint32_t>(request.reply.size());
-  row[4] = static_cast<uint32_t>(request.reply_head_bytes);
+// Whether the request could not be answered in time, told before its body is read. What runs on the loop is
+// answered at the end of the tick, so nothing is asked for it.
+Code RefuseUnread(AddonState* state, const ModelVersion& version, uint32_t handle, const Request& request) {
+  if (version.runs_inline() && request.priority != kBackgroundPriority) return Code::kOk;
+  const int64_t rows = 1 + state->batcher()->RowsForWorkers(handle);
+  return version.queue()->Refusal(request.priority, rows, request.submitted_ns, request.deadline_ns,
+                                  state->engine()->scheduler()->load());
 }
+
+// What the client gets. Of a request that is still running nothing else may be looked at.
+struct Answer {
+  explicit Answer(const Request& request) : ticket(request.ticket) {
+    if (request.early_code != Code::kOk) {
+      code = request.early_code;
+      bytes = kLateText;
+      size = sizeof(kLateText) - 1;
+    } else {
+      code = request.code;
+      bytes = request.reply.data();
+      size = request.reply.size();
+      head_bytes = request.reply_head_bytes;
+    }
+  }
+  void WriteRow(uint32_t* row, size_t offset) const {
+    row[0] = ticket;
+    row[1] = static_cast<uint32_t>(code);
+    row[2] = static_cast<uint32_t>(offset);
+    row[3] = static_cast<uint32_t>(size);
+    row[4] = static_cast<uint32_t>(head_bytes);
+  }
+
+  uint32_t ticket;
+  Code code;
+  const void* bytes;
+  size_t size;
+  size_t head_bytes = 0;
+};
 
 int FillRing(AddonState* state) {
   CompletionPort* port = state->port().get();
@@ -91,19 +122,23 @@ int FillRing(AddonState* state) {
   while (rows < kRingRows) {
     Request* request = port->NextCompleted();
     if (request == nullptr) break;
-    const size_t bytes = request->reply.size();
-    const bool is_long = bytes > kLongReplyBytes;
+    if (request->is_told_early) {
+      hand_out.Add(request);
+      continue;
+    }
+    const Answer answer(*request);
+    const bool is_long = answer.size > kLongReplyBytes;
     if (is_long && rows == 0) {
       port->PutBack();
       return -1;
     }
-    if (is_long || offset + bytes > kReplyBytes) {
+    if (is_long || offset + answer.size > kReplyBytes) {
       port->PutBack();
       break;
     }
-    WriteRow(state->ring() + rows * kRingFields, *request, offset);
-    if (bytes > 0) std::memcpy(state->replies() + offset, request->reply.data(), bytes);
-    offset += AlignUp(bytes);
+    answer.WriteRow(state->ring() + rows * kRingFields, offset);
+    if (answer.size > 0) std::memcpy(state->replies() + offset, answer.bytes, answer.size);
+    offset += AlignUp(answer.size);
     ++rows;
     hand_out.Add(request);
   }
@@ -127,6 +162,8 @@ Napi::Value Submit(const Napi::CallbackInfo& info) {
   ReadUrgency(info, *version, request);
   request->body_bytes = size;
   AttachShadow(state, *version, request);
+  if (const Code code = RefuseUnread(state, *version, handle, *request); code != Code::kOk)
+    return Refuse(info, state, version, request, RefusalOf(*version, code));
   try {
     if (V2Decoder::IsLong(version->spec(), size, head_length)) {
       request->body.Append(bytes, size);
@@ -158,6 +195,8 @@ Napi::Value SubmitBody(const Napi::CallbackInfo& info) {
   ReadUrgency(info, *version, request);
   request->body_bytes = request->body.size();
   AttachShadow(state, *version, request);
+  if (const Code code = RefuseUnread(state, *version, handle, *request); code != Code::kOk)
+    return Refuse(info, state, version, request, RefusalOf(*version, code));
   request->head_length = static_cast<int64_t>(info[1].As<Napi::Number>().DoubleValue());
   if (RequestDecoder::IsLong(version->spec(), *request)) {
     request->version = version;
@@ -196,7 +235,7 @@ Napi::Value Drain(const Napi::CallbackInfo& info) {
 Napi::Value TakeLong(const Napi::CallbackInfo& info) {
   AddonState* state = StateOf(info);
   Request* request = state->port()->NextCompleted();
-  WriteRow(state->ring(), *request, 0);
+  Answer(*request).WriteRow(state->ring(), 0);
   auto buffer = Napi::ArrayBuffer::New(info.Env(), request->reply.size());
   std::memcpy(buffer.Data(), request->reply.data(), request->reply.size());
   HandOut(state->port().get()).Add(request);
@@ -207,7 +246,14 @@ Napi::Value Cancel(const Napi::CallbackInfo& info) {
   AddonState* state = StateOf(info);
   if (!state->is_open()) return info.Env().Undefined();
   Request* request = state->port()->Find(info[0].As<Napi::Number>().Uint32Value());
-  if (request != nullptr) request->is_cancelled.store(true, std::memory_order_relaxed);
+  if (request == nullptr) return info.Env().Undefined();
+  request->is_cancelled.store(true, std::memory_order_relaxed);
+  auto* version = static_cast<ModelVersion*>(request->version);
+  if (version != nullptr && state->engine()->scheduler()->Cancel(version->queue(), request)) {
+    request->Fail(RefusalOf(*version, Code::kCancelled));
+    version->stats.Ended(&request, 1, NowNs());
+    state->port()->CompleteOnLoop(request);
+  }
   return info.Env().Undefined();
 }
 

@@ -97,6 +97,9 @@ Napi::Value Stats(const Napi::CallbackInfo& info) {
   Set(object, "waiting", stats.waiting());
   Set(object, "inFlight", version->in_flight());
   Set(object, "lastOkMs", LastOkMs(stats));
+  const VersionQueue* queue = version->queue();
+  Set(object, "hungRuns", queue == nullptr ? 0 : queue->hung_runs());
+  object.Set("isHung", queue != nullptr && queue->is_hung());
   object.Set("lastFailure", version->LastFailure());
   return object;
 }

@@ -66,7 +66,7 @@ Status CheckShape(const ModelSpec& spec, const TensorSpec& tensor, const Dims& w
   *rows = 1;
   if (batch_dims == 1) {
     *rows = wire.at[0];
-    if (*rows < 1 || *rows > spec.max_batch_rows) {
+    if (*rows < 1 || (*rows > spec.max_batch_rows && !spec.may_exceed_batch)) {
       return Status(Code::kShapeMismatch, "expected 1 to " + std::to_string(spec.max_batch_rows) +
                                               " rows for " + spec.display + ", got " + std::to_string(*rows) +
                                               " in " + InputName(tensor.name));

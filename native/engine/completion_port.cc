@@ -26,6 +26,12 @@ Request* CompletionPort::Acquire() {
   request->wire = WireForm::kV2;
   request->is_cancelled.store(false, std::memory_order_relaxed);
   request->code = Code::kOk;
+  request->early_code = Code::kOk;
+  request->is_told_early = false;
+  request->phase = Phase::kOutside;
+  request->queue_timeout_ns = 0;
+  request->done_rows = 0;
+  request->parts.clear();
   request->reply.Clear();
   request->body.Clear();
   request->reply_head_bytes = 0;

@@ -1,7 +1,8 @@
 // CompletionPort: the end of the road of one event loop's requests. It owns the requests (a pool) and their
 // tickets; workers put finished requests in, the loop takes them out. One wake-up of the loop serves
-// everything that finished until it looks. Complete may be called by any thread; everything else by the loop
-// alone.
+// everything that finished until it looks. A request whose client was told early comes out twice: for that
+// answer, and when its worker has let go of it. Complete may be called by any thread; everything else by the
+// loop alone.
 #pragma once
 
 #include <atomic>
@@ -36,6 +37,8 @@ class CompletionPort {
 
   // Any thread. `post` runs on the loop.
   void Complete(Request* const* requests, size_t count);
+  // `request` is running and its early_code is set: the client is answered now, the request comes back later.
+  void TellEarly(Request* request) { Complete(&request, 1); }
   void Post(std::function<void()> post);
 
   // Requests acquired and not released.

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "codec/request_decoder.h"
 #include "engine/complete_requests.h"
+#include "engine/refusal.h"
 
 namespace sluice {
 
@@ -41,8 +42,11 @@ void DecodeThread::Work() {
     }
     auto* version = static_cast<ModelVersion*>(request->version);
     Status status;
+    // What nobody waits for any more is not worth parsing.
     if (request->is_cancelled.load(std::memory_order_relaxed)) {
-      status = Status(Code::kCancelled, "the request was cancelled");
+      status = RefusalOf(*version, Code::kCancelled);
+    } else if (request->deadline_ns <= NowNs()) {
+      status = RefusalOf(*version, Code::kDeadlinePassed);
     } else {
       try {
         status = decoder->DecodeOwned(version->spec(), request);
@@ -51,13 +55,14 @@ void DecodeThread::Work() {
       }
     }
     request->decoded_ns = NowNs();
-    if (status.ok() && !scheduler_->Submit(version->queue(), &request, 1)) {
-      status = Status(Code::kDraining, "the server is shutting down");
+    if (status.ok()) {
+      std::vector<Request*> refused;
+      scheduler_->Submit(version->queue(), &request, 1, request->decoded_ns, &refused);
+      if (refused.empty()) continue;
+      status = RefusalOf(*version, request->drop_code);
     }
-    if (!status.ok()) {
-      request->Fail(status);
-      CompleteRequests(version, &request, 1);
-    }
+    request->Fail(status);
+    CompleteRequests(version, &request, 1);
   }
 }
 

@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 #include "engine/complete_requests.h"
+#include "engine/completion_port.h"
+#include "engine/refusal.h"
 #include "engine/run_batch.h"
 
 namespace sluice {
@@ -33,40 +35,83 @@ Status Engine::Acquire(const EngineOptions& options, std::shared_ptr<Engine>* en
 }
 
 Engine::Engine(const Ort* ort, EngineOptions options)
-    : ort_(ort), options_(std::move(options)), decoder_(&scheduler_) {
-  for (int i = 0; i < options_.workers; ++i) workers_.emplace_back([this] { Work(); });
+    : ort_(ort),
+      options_(std::move(options)),
+      scheduler_(options_.workers, [](Request* request) { request->port->TellEarly(request); }),
+      decoder_(&scheduler_) {
+  for (int i = 0; i < options_.workers; ++i) StartWorker();
+  watch_ = std::thread([this] { Watch(); });
 }
 
 Engine::~Engine() {
   StopIntake();
-  for (std::thread& worker : workers_) worker.join();
   decoder_.Join();
-  std::unique_lock<std::mutex> lock(mutex_);
-  loaders_done_.wait(lock, [this] { return loaders_ == 0; });
+  {
+    std::unique_lock<std::mutex> lock(mutex_);
+    threads_done_.wait(lock, [this] { return loaders_ == 0 && workers_ == 0; });
+  }
+  scheduler_.EndWatch();
+  watch_.join();
   for (auto& version : versions_) delete version.load();
 }
 
 void Engine::StopIntake() {
   decoder_.Close();
-  const Status draining(Code::kDraining, "the server is shutting down");
-  for (Request* request : scheduler_.Close()) {
-    request->Fail(draining);
+  std::vector<Request*> left = scheduler_.Close();
+  for (Request* request : left) request->drop_code = Code::kDraining;
+  AnswerDropped(&left);
+}
+
+void Engine::AnswerDropped(std::vector<Request*>* dropped) {
+  FailDropped(dropped->data(), dropped->size());
+  for (Request* request : *dropped) {
     CompleteRequests(static_cast<ModelVersion*>(request->version), &request, 1);
   }
+  dropped->clear();
+}
+
+void Engine::StartWorker() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    ++workers_;
+  }
+  std::thread([this] {
+    Work();
+    std::lock_guard<std::mutex> lock(mutex_);
+    // Under the lock: once nothing is left the engine may die.
+    if (--workers_ == 0) threads_done_.notify_all();
+  }).detach();
 }
 
 void Engine::Work() {
-  Assignment assignment;
-  for (;;) {
-    assignment.batch = Batch();
-    if (!scheduler_.Next(&assignment)) return;
-    Batch& batch = assignment.batch;
-    Request* any = batch.requests.empty() ? batch.cancelled.front() : batch.requests.front();
-    auto* version = static_cast<ModelVersion*>(any->version);
-    RunBatch(version, &batch, NowNs());
-    scheduler_.Ended(assignment.queue);
-    batch.requests.insert(batch.requests.end(), batch.cancelled.begin(), batch.cancelled.end());
-    CompleteRequests(version, batch.requests.data(), batch.requests.size());
+  Run run;
+  while (scheduler_.Next(&run)) {
+    AnswerDropped(&run.dropped);
+    if (run.queue == nullptr) continue;
+    auto* version = static_cast<ModelVersion*>(run.batch.requests[0]->version);
+    RunBatch(version, &run.batch, run.started_ns);
+    const int64_t now_ns = NowNs();
+    version->NoteWorkerRun(now_ns);
+    scheduler_.Ended(&run, now_ns);
+    // From here on only the finished requests keep the version alive.
+    for (Request* request : run.finished) {
+      if (request->early_code != Code::kOk) {
+        request->code = request->early_code;
+      } else if (request->rows_left() > 0 && request->code == Code::kOk) {
+        FailDropped(&request, 1);
+      }
+    }
+    if (!run.finished.empty()) CompleteRequests(version, run.finished.data(), run.finished.size());
+  }
+}
+
+void Engine::Watch() {
+  Sweep sweep;
+  while (scheduler_.WaitUntilDue(sweep.next_ns)) {
+    sweep.new_workers = 0;
+    scheduler_.SweepDue(NowNs(), &sweep);
+    AnswerDropped(&sweep.dropped);
+    for (int i = 0; i < sweep.new_workers; ++i) StartWorker();
   }
 }
 
@@ -80,7 +125,7 @@ void Engine::OnLoaderThread(std::function<void()> work) {
     work();
     std::lock_guard<std::mutex> lock(mutex_);
     // Under the lock: once the count is zero the engine may die.
-    if (--loaders_ == 0) loaders_done_.notify_all();
+    if (--loaders_ == 0) threads_done_.notify_all();
   }).detach();
 }
 
@@ -109,7 +154,8 @@ Status Engine::Start(uint32_t handle, StartOptions options) {
   if (version == nullptr)
     return Status(Code::kInternal, "no open model has handle " + std::to_string(handle));
   try {
-    return version->Start(std::move(options), options_.inline_budget_ns, options_.longest_ns);
+    return version->Start(std::move(options), options_.inline_budget_ns, options_.longest_ns,
+                          options_.workers);
   } catch (const std::exception& error) {
     return Status(Code::kModelInvalid, std::string("the model cannot be started: ") + error.what());
   }

@@ -52,10 +52,6 @@ class Engine {
   // Decodes `request->body` off the loop, then queues it; completes it itself when that fails. False when
   // closed.
   bool SubmitForDecode(Request* request) { return decoder_.Submit(request); }
-  // False when closed; the requests then still belong to the caller.
-  bool Submit(ModelVersion* version, Request* const* requests, size_t count) {
-    return scheduler_.Submit(version->queue(), requests, count);
-  }
 
   // Answers what waits with DRAINING and lets the workers go. Idempotent.
   void StopIntake();
@@ -64,21 +60,25 @@ class Engine {
   static constexpr size_t kMostVersions = 16384;
 
   Engine(const Ort* ort, EngineOptions options);
+  void StartWorker();
   void Work();
+  void Watch();
+  void AnswerDropped(std::vector<Request*>* dropped);
 
   const Ort* const ort_;
   const EngineOptions options_;
   Scheduler scheduler_;
   DecodeThread decoder_;
-  std::vector<std::thread> workers_;
+  std::thread watch_;
   std::array<std::atomic<ModelVersion*>, kMostVersions> versions_{};
   // Where the search for a free handle begins: a handle that was given back is given out again as late as
   // possible, so that whoever still holds it meets no other model.
   std::atomic<size_t> next_version_{0};
 
   std::mutex mutex_;  // guards what follows
-  std::condition_variable loaders_done_;
+  std::condition_variable threads_done_;
   int loaders_ = 0;
+  int workers_ = 0;
 };
 
 }  // namespace sluice

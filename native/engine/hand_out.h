@@ -18,6 +18,10 @@ class HandOut {
 
   // `request` came from NextCompleted; its reply has been copied or is not wanted.
   void Add(Request* request) {
+    if (request->early_code != Code::kOk && !request->is_told_early) {
+      request->is_told_early = true;  // still in its run: the next time it is let go
+      return;
+    }
     auto* version = static_cast<ModelVersion*>(request->version);
     const bool is_ok = request->code == Code::kOk;
     if (version != version_ || request->ended_ns != ended_ns_ || request->wire != wire_) LetGo();

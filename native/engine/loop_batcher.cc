@@ -1,6 +1,7 @@
 #include "engine/loop_batcher.h"
 
 #include "base/clock.h"
+#include "engine/refusal.h"
 #include "engine/run_batch.h"
 
 namespace sluice {
@@ -13,7 +14,8 @@ constexpr int64_t kTickBudgetNs = 500'000;
 constexpr size_t kMostLoopBytes = 64 * 1024;
 
 bool FitsLoop(const ModelVersion& version, const Request& request) {
-  if (!version.runs_inline() || request.rows > version.rules().limit_rows) return false;
+  if (!version.runs_inline() || request.rows > version.limit_rows()) return false;
+  if (request.priority == kBackgroundPriority) return false;
   size_t bytes = 0;
   for (const RequestInput& input : request.inputs) bytes += input.byte_count;
   return bytes <= kMostLoopBytes;
@@ -27,54 +29,94 @@ void LoopBatcher::Add(ModelVersion* version, uint32_t handle, Request* request) 
   // A handle may have been given to another version since; then its old queue is empty.
   if (queue == nullptr || queue->serial != version->spec().serial)
     queue = std::make_unique<TickQueue>(version);
-  if (queue->for_loop.is_empty() && queue->for_workers.empty()) touched_.push_back(queue.get());
+  if (queue->for_loop.empty() && queue->for_workers.empty()) touched_.push_back(queue.get());
   if (FitsLoop(*version, *request)) {
-    queue->for_loop.Push(request);
+    queue->for_loop.push_back(request);
   } else {
     queue->for_workers.push_back(request);
+    queue->rows_for_workers += request->rows;
   }
 }
 
 void LoopBatcher::Flush() {
   int64_t spent_ns = 0;
+  // Workers first: they can begin while the loop runs its own.
   for (TickQueue* queue : touched_) {
-    // Workers first: they can begin while the loop runs its own.
-    if (!queue->for_workers.empty()) {
-      std::vector<Request*>& requests = queue->for_workers;
-      if (!engine_->Submit(queue->version, requests.data(), requests.size())) {
-        for (Request* request : requests)
-          request->Fail(Status(Code::kDraining, "the server is shutting down"));
-        CompleteOnLoop(queue->version, requests, NowNs());
-      }
-      requests.clear();
-    }
+    if (!queue->for_workers.empty()) SubmitToWorkers(queue->version, &queue->for_workers);
+    queue->rows_for_workers = 0;
   }
   for (TickQueue* queue : touched_) RunOnLoop(queue, &spent_ns);
   touched_.clear();
 }
 
+void LoopBatcher::SubmitToWorkers(ModelVersion* version, std::vector<Request*>* requests) {
+  const int64_t now_ns = NowNs();
+  dropped_.clear();
+  engine_->scheduler()->Submit(version->queue(), requests->data(), requests->size(), now_ns, &dropped_);
+  requests->clear();
+  if (dropped_.empty()) return;
+  FailDropped(dropped_.data(), dropped_.size());
+  CompleteOnLoop(version, dropped_, now_ns);
+}
+
 void LoopBatcher::RunOnLoop(TickQueue* queue, int64_t* spent_ns) {
   ModelVersion* version = queue->version;
-  while (!queue->for_loop.is_empty()) {
-    if (*spent_ns > kTickBudgetNs) {
-      std::vector<Request*> rest;
-      queue->for_loop.TakeAll(&rest);
-      if (engine_->Submit(version, rest.data(), rest.size())) return;
-      for (Request* request : rest) queue->for_loop.Push(request);
-      *spent_ns = 0;  // the workers are gone: finish here
-    }
-    batch_.requests.clear();
-    batch_.cancelled.clear();
-    batch_.rows = 0;
+  while (!queue->for_loop.empty()) {
     const int64_t now_ns = NowNs();
-    int64_t look_again_ns = 0;
-    if (!queue->for_loop.Take(now_ns, &batch_, &look_again_ns)) return;
-    if (batch_.release == Release::kIdleWorker) batch_.release = Release::kTickEnd;
+    TakeBatch(queue, now_ns);
+    if (!dropped_.empty()) {
+      FailDropped(dropped_.data(), dropped_.size());
+      CompleteOnLoop(version, dropped_, now_ns);
+    }
+    if (batch_.requests.empty()) continue;
+    if (*spent_ns > 0 && *spent_ns + version->cost().EstimateNs(batch_.rows) > kTickBudgetNs) {
+      SubmitToWorkers(version, &batch_.requests);
+      queue->for_loop.erase(queue->for_loop.begin(),
+                            queue->for_loop.begin() + static_cast<std::ptrdiff_t>(queue->first));
+      queue->first = 0;
+      if (!queue->for_loop.empty()) SubmitToWorkers(version, &queue->for_loop);
+      return;
+    }
+    batch_.release = Release::kTickEnd;
+    for (Request* request : batch_.requests) request->part_rows = request->rows;
     const int64_t run_ns = RunBatch(version, &batch_, now_ns);
     *spent_ns += run_ns;
-    version->NoteInlineRun(run_ns);
-    CompleteOnLoop(version, batch_.cancelled, now_ns + run_ns);
+    version->NoteInlineRun(batch_, run_ns, now_ns + run_ns);
     CompleteOnLoop(version, batch_.requests, now_ns + run_ns);
+  }
+}
+
+// The requests that may run with the first one, up to a full batch; the others keep their order.
+void LoopBatcher::TakeBatch(TickQueue* queue, int64_t now_ns) {
+  batch_.requests.clear();
+  batch_.rows = 0;
+  dropped_.clear();
+  others_.clear();
+  std::vector<Request*>& waiting = queue->for_loop;
+  const int64_t limit = queue->version->may_batch() ? queue->version->limit_rows() : 1;
+  size_t i = queue->first;
+  for (; i < waiting.size() && batch_.rows < limit; ++i) {
+    Request* request = waiting[i];
+    const bool is_cancelled = request->is_cancelled.load(std::memory_order_relaxed);
+    if (is_cancelled || request->deadline_ns <= now_ns) {
+      request->drop_code = is_cancelled ? Code::kCancelled : Code::kDeadlinePassed;
+      dropped_.push_back(request);
+    } else if (batch_.requests.empty() ||
+               (batch_.rows + request->rows <= limit && MayShareRun(*batch_.requests[0], *request))) {
+      batch_.requests.push_back(request);
+      batch_.rows += request->rows;
+    } else {
+      others_.push_back(request);
+    }
+  }
+  queue->first = i;
+  if (!others_.empty()) {
+    others_.insert(others_.end(), waiting.begin() + static_cast<std::ptrdiff_t>(i), waiting.end());
+    waiting.swap(others_);
+    queue->first = 0;
+  } else if (i == waiting.size()) {
+    waiting.clear();
+    queue->first = 0;
   }
 }
 

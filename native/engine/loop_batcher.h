@@ -19,21 +19,26 @@ class LoopBatcher {
   void Add(ModelVersion* version, uint32_t handle, Request* request);
   // End of the tick. Finished requests wait in the port afterwards.
   void Flush();
+  // Rows of this tick that will wait for a worker.
+  int64_t RowsForWorkers(uint32_t handle) const {
+    return handle < queues_.size() && queues_[handle] != nullptr ? queues_[handle]->rows_for_workers : 0;
+  }
 
  private:
   struct TickQueue {
-    explicit TickQueue(ModelVersion* version)
-        : version(version),
-          serial(version->spec().serial),
-          for_loop(version->rules(), version->may_batch(), 1) {}
+    explicit TickQueue(ModelVersion* version) : version(version), serial(version->spec().serial) {}
 
     ModelVersion* version;
     uint64_t serial;
-    VersionQueue for_loop;
+    std::vector<Request*> for_loop;  // consumed from `first`
+    size_t first = 0;
     std::vector<Request*> for_workers;
+    int64_t rows_for_workers = 0;
   };
 
   void RunOnLoop(TickQueue* queue, int64_t* spent_ns);
+  void TakeBatch(TickQueue* queue, int64_t now_ns);
+  void SubmitToWorkers(ModelVersion* version, std::vector<Request*>* requests);
   void CompleteOnLoop(ModelVersion* version, const std::vector<Request*>& requests, int64_t now_ns);
 
   Engine* const engine_;
@@ -41,6 +46,8 @@ class LoopBatcher {
   std::vector<std::unique_ptr<TickQueue>> queues_;  // by handle
   std::vector<TickQueue*> touched_;
   Batch batch_;
+  std::vector<Request*> dropped_;
+  std::vector<Request*> others_;  // of another shape than the batch
 };
 
 }  // namespace sluice

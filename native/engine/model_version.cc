@@ -10,15 +10,11 @@ namespace sluice {
 namespace {
 
 constexpr int64_t kWarmUpBudgetNs = 1'500'000'000;
-// One long run may be the machine's doing; this many more than short ones are the model's.
-constexpr int kTooManyOverruns = 16;
 
 }  // namespace
 
-Status ModelVersion::Start(StartOptions options, int64_t inline_budget_ns, int64_t longest_ns) {
+Status ModelVersion::Start(StartOptions options, int64_t inline_budget_ns, int64_t longest_ns, int workers) {
   spec_ = std::move(options.spec);
-  may_batch_ = options.may_batch && spec_.has_batch_dim();
-  inline_budget_ns_ = inline_budget_ns;
   longest_ns_ = options.longest_ns > 0 ? options.longest_ns : longest_ns;
 
   const int64_t begin_ns = NowNs();
@@ -27,32 +23,39 @@ Status ModelVersion::Start(StartOptions options, int64_t inline_budget_ns, int64
   ReturnPlace(std::move(place));
   warm_up_ns_ = NowNs() - begin_ns;
 
-  rules_.limit_rows = may_batch_ ? cost_.KneeRows(spec_.max_batch_rows) : 1;
-  rules_.max_queue_delay_ns = may_batch_ ? options.max_queue_delay_ns : 0;
-  rules_.preferred_rows = options.preferred_rows;
-  std::sort(rules_.preferred_rows.begin(), rules_.preferred_rows.end());
-  // A configured size above the knee is an order, not a measurement.
-  if (may_batch_ && !rules_.preferred_rows.empty()) {
-    rules_.limit_rows =
-        std::max(rules_.limit_rows, std::min(rules_.preferred_rows.back(), spec_.max_batch_rows));
+  QueueRules rules = std::move(options.queue);
+  rules.display = spec_.display;
+  rules.most_run_rows = spec_.has_batch_dim() ? spec_.max_batch_rows : 1;
+  rules.may_batch = rules.may_batch && spec_.has_batch_dim();
+  rules.may_cut = spec_.has_batch_dim() && (rules.may_batch || spec_.may_exceed_batch);
+  // Without a word about instances every worker may run the version.
+  if (rules.instance_count <= 0) rules.instance_count = workers;
+  if (rules.keeps_order) rules.instance_count = 1;
+  BatchRules& batch = rules.batch;
+  if (rules.may_batch) {
+    std::sort(batch.preferred_rows.begin(), batch.preferred_rows.end());
+    batch.limit_rows = cost_.KneeRows(spec_.max_batch_rows);
+    rules.follows_knee = batch.preferred_rows.empty();
+    // A configured size above the knee is an order, not a measurement.
+    if (!rules.follows_knee) {
+      batch.limit_rows =
+          std::max(batch.limit_rows, std::min(batch.preferred_rows.back(), spec_.max_batch_rows));
+    }
+  } else {
+    batch = BatchRules();
   }
-
-  const bool is_quick = !cost_.empty() && cost_.EstimateNs(rules_.limit_rows) <= inline_budget_ns;
-  is_pinned_inline_ = options.execution == Execution::kInline;
-  runs_inline_ = is_pinned_inline_ ||
-                 (options.execution == Execution::kAuto && is_quick && rules_.max_queue_delay_ns == 0);
-  queue_ = std::make_unique<VersionQueue>(rules_, may_batch_, std::max(options.instance_count, 1));
+  // A lane that waits for company, or keeps an order across ticks, has its place with the workers.
+  const bool may_run_inline = batch.max_queue_delay_ns == 0 && !rules.keeps_order;
+  const int64_t full_batch_ns = cost_.EstimateNs(batch.limit_rows);
+  choice_.Start(options.execution, may_run_inline || options.execution == Execution::kInline, full_batch_ns,
+                inline_budget_ns);
+  queue_ = std::make_unique<VersionQueue>(std::move(rules), &cost_);
   return Status();
 }
 
-void ModelVersion::NoteInlineRun(int64_t run_ns) {
-  if (is_pinned_inline_) return;
-  if (run_ns <= 2 * inline_budget_ns_) {
-    if (inline_overruns_.load(std::memory_order_relaxed) > 0)
-      inline_overruns_.fetch_sub(1, std::memory_order_relaxed);
-  } else if (inline_overruns_.fetch_add(1, std::memory_order_relaxed) + 1 >= kTooManyOverruns) {
-    runs_inline_.store(false, std::memory_order_relaxed);
-  }
+void ModelVersion::NoteInlineRun(const Batch& batch, int64_t run_ns, int64_t now_ns) {
+  choice_.NoteInlineRun(run_ns, now_ns);
+  if (batch.requests[0]->shape_key == 0) cost_.Observe(batch.rows, run_ns, 1);
 }
 
 std::unique_ptr<RunPlace> ModelVersion::TakePlace() {

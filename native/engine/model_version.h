@@ -15,18 +15,15 @@
 #include "run/batch_input.h"
 #include "run/load_runner.h"
 #include "schedule/cost_table.h"
+#include "schedule/execution_choice.h"
 #include "schedule/version_queue.h"
 
 namespace sluice {
 
-enum class Execution { kAuto, kInline, kWorker };
-
 struct StartOptions {
   ModelSpec spec;
-  int64_t max_queue_delay_ns = 0;
-  std::vector<int64_t> preferred_rows;
-  bool may_batch = true;
-  int instance_count = 1;
+  // Of the queue, what the configuration says; warm-up adds the rest.
+  QueueRules queue;
   Execution execution = Execution::kAuto;
   int64_t longest_ns = 0;  // 0: the engine's
 };
@@ -50,21 +47,24 @@ class ModelVersion {
   const LoadFacts& load_facts() const { return model_->load_facts(); }
 
   // Loader thread: warms up and decides how the version runs. Once.
-  Status Start(StartOptions options, int64_t inline_budget_ns, int64_t longest_ns);
+  Status Start(StartOptions options, int64_t inline_budget_ns, int64_t longest_ns, int workers);
   bool is_started() const { return queue_ != nullptr; }
 
   const ModelSpec& spec() const { return spec_; }
   const CostTable& cost() const { return cost_; }
-  const BatchRules& rules() const { return rules_; }
-  bool may_batch() const { return may_batch_; }
-  VersionQueue* queue() { return queue_.get(); }
+  bool may_batch() const { return queue_->rules().may_batch; }
+  // Rows that a batch is filled to.
+  int64_t limit_rows() const { return queue_->limit_rows(); }
+  VersionQueue* queue() const { return queue_.get(); }
   int64_t warm_up_ns() const { return warm_up_ns_; }
   // From submit to answer.
   int64_t longest_ns() const { return longest_ns_; }
 
-  bool runs_inline() const { return runs_inline_.load(std::memory_order_relaxed); }
-  // After an inline run: a version that keeps overrunning the loop's budget goes to the workers for good.
-  void NoteInlineRun(int64_t run_ns);
+  bool runs_inline() const { return choice_.runs_inline(); }
+  // After a run on the loop.
+  void NoteInlineRun(const Batch& batch, int64_t run_ns, int64_t now_ns);
+  // After a run of a worker.
+  void NoteWorkerRun(int64_t now_ns) { choice_.NoteWorkerRun(queue_->full_batch_ns(), now_ns); }
 
   std::unique_ptr<RunPlace> TakePlace();
   void ReturnPlace(std::unique_ptr<RunPlace> place);
@@ -105,15 +105,10 @@ class ModelVersion {
   std::unique_ptr<Runner> model_;
   ModelSpec spec_;
   CostTable cost_;
-  BatchRules rules_;
-  bool may_batch_ = false;
-  bool is_pinned_inline_ = false;
-  int64_t inline_budget_ns_ = 0;
+  ExecutionChoice choice_;
   int64_t warm_up_ns_ = 0;
   int64_t longest_ns_ = 0;
   std::unique_ptr<VersionQueue> queue_;
-  std::atomic<bool> runs_inline_{false};
-  std::atomic<int> inline_overruns_{0};
   std::atomic<int64_t> in_flight_{0};  // holds, too
   std::atomic<int64_t> holds_{0};
   std::mutex mutex_;  // guards what follows

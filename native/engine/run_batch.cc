@@ -11,6 +11,39 @@ namespace sluice {
 
 namespace {
 
+// A request that is run in pieces collects their outputs. True with the last piece: `all` are then its rows,
+// in memory of the request.
+bool KeepPart(const ModelSpec& spec, const std::vector<OutputRows>& piece, Request* request,
+              std::vector<OutputRows>* all) {
+  if (request->done_rows == 0) {
+    request->parts.clear();
+    request->part_bytes.assign(piece.size(), 0);
+  }
+  while (request->parts.size() < piece.size()) request->parts.push_back(std::make_unique<AlignedBuffer>());
+  for (size_t o = 0; o < piece.size(); ++o) {
+    // What a piece left behind that failed half-way is overwritten.
+    request->parts[o]->Resize(request->part_bytes[o]);
+    request->parts[o]->Append(piece[o].bytes, piece[o].byte_count);
+  }
+  for (size_t o = 0; o < piece.size(); ++o) request->part_bytes[o] = request->parts[o]->size();
+  if (request->part_rows < request->rows_left()) return false;
+
+  *all = piece;
+  for (size_t o = 0; o < piece.size(); ++o) {
+    OutputRows& rows = (*all)[o];
+    rows.dims.at[0] = request->rows;
+    rows.bytes = request->parts[o]->data();
+    rows.byte_count = request->parts[o]->size();
+    rows.elements = piece[o].elements / request->part_rows * request->rows;
+    const size_t expected = static_cast<size_t>(rows.elements) * DataTypeBytes(spec.outputs[o].type);
+    if (spec.outputs[o].type == DataType::kBytes || rows.byte_count == expected) continue;
+    request->Fail(Status(Code::kRunFailed, "output \"" + spec.outputs[o].name +
+                                               "\" has another inner shape in each piece of the request"));
+    return false;
+  }
+  return true;
+}
+
 Status RunRequests(ModelVersion* version, RunPlace* place, Request* const* requests, size_t count,
                    int64_t rows) {
   const ModelSpec& spec = version->spec();
@@ -23,9 +56,12 @@ Status RunRequests(ModelVersion* version, RunPlace* place, Request* const* reque
 
   const int64_t run_ns = place->times.ran_ns - place->times.gathered_ns;
   RowCutter cutter(spec, place->outputs, rows, &place->rows);
+  std::vector<OutputRows> all_rows;
   for (size_t r = 0; r < count; ++r) {
     Request* request = requests[r];
-    const std::vector<OutputRows>& outputs = cutter.Next(request->rows);
+    const std::vector<OutputRows>& piece = cutter.Next(request->part_rows);
+    if (!request->is_whole() && !KeepPart(spec, piece, request, &all_rows)) continue;
+    const std::vector<OutputRows>& outputs = request->is_whole() ? piece : all_rows;
     if (Status encoded = EncodeReply(spec, outputs, request); !encoded.ok()) {
       request->Fail(encoded);
     } else if (request->tap != nullptr) {
@@ -60,11 +96,6 @@ void FailRequest(ModelVersion* version, Request* request, const Status& status) 
 }  // namespace
 
 int64_t RunBatch(ModelVersion* version, Batch* batch, int64_t now_ns) {
-  static const Status kCancelledStatus(Code::kCancelled, "the request was cancelled");
-  for (Request* request : batch->cancelled) request->Fail(kCancelledStatus);
-  version->stats.TakenCancelled(batch->cancelled.data(), batch->cancelled.size(), now_ns);
-  if (batch->requests.empty()) return 0;
-
   const size_t count = batch->requests.size();
   version->stats.Taken(batch->requests.data(), count, batch->release, batch->held_since_ns, now_ns);
   std::unique_ptr<RunPlace> place = version->TakePlace();
@@ -75,7 +106,7 @@ int64_t RunBatch(ModelVersion* version, Batch* batch, int64_t now_ns) {
   } else if (!status.ok()) {
     for (Request*& request : batch->requests) {
       place->times.begun_ns = NowNs();
-      const Status alone = TryRun(version, place.get(), &request, 1, request->rows);
+      const Status alone = TryRun(version, place.get(), &request, 1, request->part_rows);
       if (!alone.ok()) FailRequest(version, request, alone);
     }
   }

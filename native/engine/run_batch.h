@@ -9,9 +9,9 @@
 
 namespace sluice {
 
-// Afterwards every request of the batch (cancelled ones too) has its code and reply; none is completed yet. A
-// failing run of several requests is repeated once per request, so that it fails only those that make it
-// fail. Answers the time spent, ns.
+// Afterwards every request of the batch has its code, and its reply once all of its rows have been run; none
+// is completed yet. A failing run of several requests is repeated once per request, so that it fails only
+// those that make it fail. Answers the time spent, ns.
 int64_t RunBatch(ModelVersion* version, Batch* batch, int64_t now_ns);
 
 }  // namespace sluice

@@ -77,18 +77,15 @@ void VersionStats::Refused(WireForm wire, Code code) {
 void VersionStats::Taken(Request* const* requests, size_t count, Release release, int64_t held_since_ns,
                          int64_t now_ns) {
   if (count == 0) return;
-  waiting_.fetch_sub(static_cast<int64_t>(count), kRelaxed);
+  // A request that is run in pieces is taken once for each.
+  int64_t first_time = 0;
+  for (size_t i = 0; i < count; ++i) first_time += requests[i]->taken_ns == 0 ? 1 : 0;
+  waiting_.fetch_sub(first_time, kRelaxed);
   released_[static_cast<size_t>(release)].fetch_add(1, kRelaxed);
   for (size_t i = 0; i < count; ++i) {
     requests[i]->taken_ns = now_ns;
     requests[i]->held_ns = held_since_ns == 0 ? 0 : now_ns - std::max(held_since_ns, requests[i]->decoded_ns);
   }
-}
-
-void VersionStats::TakenCancelled(Request* const* requests, size_t count, int64_t now_ns) {
-  if (count == 0) return;
-  waiting_.fetch_sub(static_cast<int64_t>(count), kRelaxed);
-  for (size_t i = 0; i < count; ++i) requests[i]->taken_ns = now_ns;
 }
 
 void VersionStats::Ran(Request* const* requests, size_t count, int64_t rows, const RunTimes& times) {

@@ -79,7 +79,6 @@ class VersionStats {
   // A batch leaves the queue: afterwards its requests count as running. `held_since_ns`: since when the
   // policy kept it waiting for company while a worker was free; 0 = never.
   void Taken(Request* const* requests, size_t count, Release release, int64_t held_since_ns, int64_t now_ns);
-  void TakenCancelled(Request* const* requests, size_t count, int64_t now_ns);
   // One session run with its replies encoded.
   void Ran(Request* const* requests, size_t count, int64_t rows, const RunTimes& times);
   void RunFailed() { failed_runs_.fetch_add(1, std::memory_order_relaxed); }

@@ -11,6 +11,32 @@ constexpr size_t kMostSetAsideBytes = size_t{64} << 20;
 // it.
 constexpr size_t kLeastDirectBytes = 64 * 1024;
 
+// Where `count` strings in V2 form end that begin at `bytes`.
+const uint8_t* SkipStrings(const uint8_t* bytes, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    uint32_t length = 0;
+    std::memcpy(&length, bytes, sizeof(length));
+    bytes += sizeof(length) + length;
+  }
+  return bytes;
+}
+
+// The rows of the present piece of a request; answers their elements.
+int64_t AppendPart(DataType type, const Request& request, const RequestInput& input, AlignedBuffer* memory) {
+  const int64_t row_elements = input.elements / request.rows;
+  const int64_t elements = row_elements * request.part_rows;
+  if (type == DataType::kBytes) {
+    const uint8_t* begin = SkipStrings(input.bytes, row_elements * request.done_rows);
+    const uint8_t* end = SkipStrings(begin, elements);
+    memory->Append(begin, static_cast<size_t>(end - begin));
+    return elements;
+  }
+  const size_t row_bytes = input.byte_count / static_cast<size_t>(request.rows);
+  memory->Append(input.bytes + row_bytes * static_cast<size_t>(request.done_rows),
+                 row_bytes * static_cast<size_t>(request.part_rows));
+  return elements;
+}
+
 bool IsAligned(const void* bytes) { return reinterpret_cast<uintptr_t>(bytes) % kAlignment == 0; }
 
 }  // namespace
@@ -32,7 +58,8 @@ const std::vector<RunTensor>& BatchInput::Gather(Request* const* requests, size_
     tensor.dims.Clear();
     if (spec_.has_batch_dim()) tensor.dims.Push(rows);
     for (int d = 0; d < first.dims.rank; ++d) tensor.dims.Push(first.dims.at[d]);
-    if (count == 1 && first.byte_count >= kLeastDirectBytes && IsAligned(first.bytes)) {
+    if (count == 1 && requests[0]->is_whole() && first.byte_count >= kLeastDirectBytes &&
+        IsAligned(first.bytes)) {
       tensor.bytes = first.bytes;
       tensor.byte_count = first.byte_count;
       tensor.elements = first.elements;
@@ -42,9 +69,14 @@ const std::vector<RunTensor>& BatchInput::Gather(Request* const* requests, size_
     memory.Clear();
     tensor.elements = 0;
     for (size_t r = 0; r < count; ++r) {
-      const RequestInput& input = requests[r]->inputs[i];
-      memory.Append(input.bytes, input.byte_count);
-      tensor.elements += input.elements;
+      const Request& request = *requests[r];
+      const RequestInput& input = request.inputs[i];
+      if (request.is_whole()) {
+        memory.Append(input.bytes, input.byte_count);
+        tensor.elements += input.elements;
+      } else {
+        tensor.elements += AppendPart(spec_.inputs[i].type, request, input, &memory);
+      }
     }
     tensor.bytes = memory.data();
     tensor.byte_count = memory.size();

@@ -1,5 +1,7 @@
 #include "schedule/policy.h"
 
+#include <algorithm>
+
 namespace sluice {
 
 namespace {
@@ -14,7 +16,7 @@ BatchDecision DecideBatch(const BatchRules& rules, const LaneFacts& facts, int64
   if (facts.rows >= rules.limit_rows) decision.release = Release::kFull;
   if (facts.rows >= rules.limit_rows || rules.max_queue_delay_ns <= 0) return decision;
 
-  const int64_t release_ns = facts.oldest_ns + rules.max_queue_delay_ns;
+  const int64_t release_ns = std::min(facts.oldest_ns + rules.max_queue_delay_ns, facts.latest_start_ns);
   decision.release = Release::kDelayOver;
   if (release_ns - now_ns < kShortestWaitNs) return decision;
 

@@ -1,11 +1,11 @@
-// The batching policy: a pure function of queue facts and an instant. No clock, no lock, no memory of its
-// own.
+// The batching policy: pure functions of queue facts and an instant. No clock, no lock, no memory of its own.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
 #include "base/release.h"
+#include "schedule/request.h"
 
 namespace sluice {
 
@@ -16,8 +16,9 @@ struct BatchRules {
 };
 
 struct LaneFacts {
-  int64_t rows = 0;       // waiting rows
-  int64_t oldest_ns = 0;  // when the oldest of them was submitted
+  int64_t rows = 0;                  // waiting rows
+  int64_t oldest_ns = 0;             // when the oldest of them was submitted
+  int64_t latest_start_ns = kNever;  // a batch that starts later misses a deadline
 };
 
 struct BatchDecision {

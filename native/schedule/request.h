@@ -1,10 +1,14 @@
 // Request: one infer request from decode to reply. Owned by its port's pool; between submit and completion
 // exactly one thread holds it (loop -> queue -> worker -> port), and each hand-off is a move of the pointer
-// under a lock or on the same thread. Only `is_cancelled` may be touched by the loop while another thread
-// holds it.
+// under a lock or on the same thread. While another thread holds it the loop touches `is_cancelled` alone.
+//
+// A run that is late does not keep its callers: the watch then sets `early_code` and tells the port, while
+// the worker still holds the request. The port tells the client, and takes the request back only when the
+// worker has let go of it, so a request is answered once and its memory is never freed under a run.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -27,6 +31,11 @@ struct RequestInput {
 
 class CompletionPort;
 class AnswerTap;
+struct Lane;
+
+inline constexpr int64_t kNever = INT64_MAX;
+
+enum class Phase : uint8_t { kOutside, kWaiting, kRunning };
 
 // Below every level: takes idle capacity only. Equals BACKGROUND_PRIORITY of src/core/model.ts.
 inline constexpr uint8_t kBackgroundPriority = 255;
@@ -77,6 +86,27 @@ struct Request {
   int64_t ended_ns = 0;
 
   size_t body_bytes = 0;  // as it came; for the statistics
+
+  // The wait. Guarded by the scheduler's mutex from submit to completion.
+  Phase phase = Phase::kOutside;
+  Lane* lane = nullptr;  // where it waits
+  Request* previous = nullptr;
+  Request* next = nullptr;
+  int64_t start_by_ns = kNever;  // the queue timeout of its level
+  int64_t queued_ns = 0;         // since when it stands in its lane
+  size_t bytes = 0;              // what the queue counts for it
+  Code drop_code = Code::kOk;    // why it left the queue without a run
+  Code early_code = Code::kOk;   // what its client was told while it was still running
+
+  // The run. A request of more rows than a run may take comes back to its lane until all are done.
+  int64_t done_rows = 0;
+  int64_t part_rows = 0;                              // rows of the present run, from `done_rows` on
+  std::vector<std::unique_ptr<AlignedBuffer>> parts;  // outputs of the rows that are done, by output
+  std::vector<size_t> part_bytes;                     // of them, what whole pieces wrote
+  int64_t rows_left() const { return rows - done_rows; }
+  bool is_whole() const { return part_rows == rows; }
+
+  bool is_told_early = false;  // the loop's: the early answer is out
 
   // Result.
   Code code = Code::kOk;

@@ -1,62 +1,134 @@
-// VersionQueue: what waits for one model version. Requests that may share a run (same inner shapes) stand in
-// one lane, so different shapes never close each other's batches. Guarded by the scheduler's mutex; holds
-// requests, does not free them.
+// VersionQueue: what waits for one model version, in lanes by shape and level, and what is known of its runs.
+// Guarded by the scheduler's mutex, except for the numbers that Refusal reads. Holds requests, frees none.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
-#include "schedule/policy.h"
-#include "schedule/request.h"
+#include "schedule/admission.h"
+#include "schedule/cost_table.h"
+#include "schedule/fair_share.h"
+#include "schedule/lane.h"
+#include "schedule/queue_rules.h"
+#include "schedule/shape_costs.h"
 
 namespace sluice {
 
+// Estimates that no run has confirmed for so long refuse nobody: a version must be able to prove them wrong.
+inline constexpr int64_t kFreshNs = 1'000'000'000;
+
 struct Batch {
   std::vector<Request*> requests;
-  std::vector<Request*> cancelled;  // taken out without running
   int64_t rows = 0;
   Release release = Release::kIdleWorker;
   int64_t held_since_ns = 0;  // since when the policy kept its lane waiting for company; 0 = it never did
 };
 
+// What all versions share; the scheduler writes it, anybody reads it.
+struct SharedLoad {
+  int workers = 1;
+  std::atomic<int> wanting{0};             // versions with something waiting above the background
+  std::atomic<int64_t> free_worker_ns{0};  // when a worker is expected to be free; 0: one is
+};
+
+struct TakeTerms {
+  int64_t now_ns = 0;
+  int64_t quantum_ns = 0;  // how long the run may take, because others wait; 0: no limit
+  bool may_background = true;
+};
+
 class VersionQueue {
  public:
-  VersionQueue(BatchRules rules, bool may_batch, int instance_count)
-      : rules_(std::move(rules)), may_batch_(may_batch), instance_count_(instance_count) {}
+  // `cost` belongs to the version and is corrected here.
+  VersionQueue(QueueRules rules, CostTable* cost);
 
-  void Push(Request* request);
-  bool is_empty() const { return lanes_.empty(); }
-  bool may_start_run() const { return running_ < instance_count_; }
+  const QueueRules& rules() const { return rules_; }
+  // The level that a request's priority means here.
+  uint8_t LevelOf(uint8_t priority) const;
 
-  // Fills `batch` when the policy lets a lane go now. Otherwise answers false and sets `look_again_ns` to the
-  // instant at which a waiting lane is released (unchanged when there is none).
-  bool Take(int64_t now_ns, Batch* batch, int64_t* look_again_ns);
-  void RunStarted() { ++running_; }
-  void RunEnded() { --running_; }
-  // Removes everything.
+  // Any thread, without the mutex: why a request that came now could not be answered in time, or kOk.
+  Code Refusal(uint8_t priority, int64_t rows, int64_t now_ns, int64_t deadline_ns,
+               const SharedLoad& load) const;
+
+  // kOk: the request waits. Otherwise why not; it then still belongs to the caller.
+  Code Push(Request* request, int64_t now_ns, const SharedLoad& load);
+  // Brings back a request of which only some rows have been run.
+  void Return(Request* request, int64_t now_ns);
+  // A waiting request leaves.
+  void Remove(Request* request);
   void TakeAll(std::vector<Request*>* requests);
+  // Takes out what has waited too long. Afterwards nothing that waits has a deadline at or before `now_ns`.
+  void DropDue(int64_t now_ns, std::vector<Request*>* dropped);
 
+  // Whether the policy lets a lane go now; if not, `look_again_ns` is lowered to when it does.
+  bool HasReady(int64_t now_ns, bool may_background, int64_t* look_again_ns) const;
+  // Fills `batch` from the lane that goes first. The batch may stay empty where all that waited came to
+  // nothing.
+  void Take(const TakeTerms& terms, Batch* batch, std::vector<Request*>* dropped);
+
+  void RunStarted(int64_t end_ns);
+  // `earliest_end_ns`: of the runs still under way, 0 for none.
+  void RunEnded(const Batch& batch, int64_t run_ns, int64_t now_ns, int64_t earliest_end_ns);
+  void RunHung() { hung_runs_.fetch_add(1, std::memory_order_relaxed); }
+  void HungRunEnded() { hung_runs_.fetch_sub(1, std::memory_order_relaxed); }
+  int hung_runs() const { return hung_runs_.load(std::memory_order_relaxed); }
+  // Every instance is in a run that does not end.
+  bool is_hung() const { return hung_runs() >= rules_.instance_count; }
+
+  bool may_start_run() const { return running_ < rules_.instance_count; }
+  bool is_empty() const { return lanes_.empty(); }
+  bool has_foreground() const { return rows_above_background_ > 0; }
+  int64_t earliest_due_ns() const { return earliest_due_ns_; }
+  int64_t waiting_requests() const { return waiting_requests_.load(std::memory_order_relaxed); }
+  int64_t waiting_rows() const;
+  size_t waiting_bytes() const { return waiting_bytes_; }
+  int64_t EstimateNs(int64_t rows, uint64_t shape_key) const;
+  // Cautious, of the shape that ran last; 0: not known.
+  int64_t full_batch_ns() const { return batch_ns_.load(std::memory_order_relaxed); }
+  int64_t limit_rows() const { return limit_rows_.load(std::memory_order_relaxed); }
+
+  FairShare share;
+  bool is_competing = false;  // when a worker was last free
   // Position in the scheduler's list of queues that have something waiting; -1 when absent.
   int active_index = -1;
 
  private:
-  struct Lane {
-    std::vector<Request*> waiting;  // consumed from `first`
-    size_t first = 0;
-    int64_t rows = 0;
-    int64_t held_since_ns = 0;
-  };
+  struct Plan;  // of the batch being filled
 
-  void TakeFromLane(Lane* lane, int64_t take_rows, Batch* batch);
+  Lane* LaneFor(const Request& request, int level, bool is_delayed);
+  const Lane* ReadyLane(int64_t now_ns, bool may_background, BatchDecision* decision,
+                        int64_t* look_again_ns) const;
+  void Fill(Lane* lane, Plan* plan, Batch* batch, std::vector<Request*>* dropped);
+  int64_t PartRows(const Request& request, const Plan& plan, int64_t batch_rows) const;
+  void Leave(Request* request);
+  void CountIn(Request* request);
+  void EraseEmptyLanes();
+  QueueFacts Facts(int level, int64_t rows, int64_t now_ns, const SharedLoad& load) const;
+  size_t LevelIndex(int level) const;
+  double ScaleOf(uint64_t shape_key) const;
 
-  const BatchRules rules_;
-  const bool may_batch_;
-  const int instance_count_;
+  QueueRules rules_;
+  CostTable* const cost_;
+  ShapeCosts shape_costs_;
+  std::vector<std::unique_ptr<Lane>> lanes_;  // none is empty between calls
+  std::vector<int64_t> requests_by_level_;
   int running_ = 0;
-  std::vector<Lane> lanes_;  // none is empty
-};
+  int64_t rows_above_background_ = 0;
+  int64_t earliest_due_ns_ = kNever;  // never later than the true one
+  size_t waiting_bytes_ = 0;
+  uint64_t ended_runs_ = 0;
 
-// Whether two requests of one version may stand in the same batch.
-bool MayShareRun(const Request& a, const Request& b);
+  // Read without the mutex.
+  std::unique_ptr<std::atomic<int64_t>[]> rows_by_level_;
+  std::atomic<int64_t> waiting_requests_{0};
+  std::atomic<int64_t> limit_rows_;
+  std::atomic<int64_t> batch_ns_{0};
+  std::atomic<int64_t> row_ns_{0};
+  std::atomic<int64_t> busy_until_ns_{0};  // 0: an instance is free
+  std::atomic<int64_t> stale_at_ns_{0};    // estimates are old news from then on
+  std::atomic<int> hung_runs_{0};
+};
 
 }  // namespace sluice

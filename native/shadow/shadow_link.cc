@@ -101,6 +101,8 @@ void ShadowLink::Answered(Request* request, const std::vector<OutputRows>& outpu
   pair->request.tensors.Swap(&request->tensors);
   if (uses_body) pair->request.body.Swap(&request->body);
   pair->request.rows = request->rows;
+  pair->request.part_rows = request->rows;
+  pair->request.done_rows = 0;
   pair->request.shape_key = request->shape_key;
   pair->primary_ns = run_ns;
   queue_.Commit(pair);
@@ -115,7 +117,7 @@ bool ShadowLink::Close(std::chrono::milliseconds patience) {
 
 void ShadowLink::Work() {
   RunOnlyWhenIdle();
-  const int64_t most_rows = shadow_->rules().limit_rows;
+  const int64_t most_rows = shadow_->limit_rows();
   std::vector<ShadowPair*> pairs;
   for (;;) {
     queue_.Take(most_rows, &pairs);

@@ -35,7 +35,6 @@ export function configText(config: CompletedConfig): string {
       `dynamic_batching { max_queue_delay_microseconds: ${config.dynamic_batching.max_queue_delay_microseconds} }`,
     );
   }
-  const count = config.instance_group.reduce((total, group) => total + group.count, 0);
-  lines.push(`instance_group [ { count: ${count} } ]`);
+  if (config.instanceCount > 0) lines.push(`instance_group [ { count: ${config.instanceCount} } ]`);
   return `${lines.join('\n')}\n`;
 }

@@ -29,6 +29,18 @@ export const BACKGROUND_PRIORITY = 255;
 
 export type Execution = 'auto' | 'inline' | 'worker';
 
+/** Triton's ModelQueuePolicy for one level. */
+export interface QueuePolicy {
+  /** How long a request may wait; 0: as long as its deadline. */
+  readonly timeoutUs: number;
+  /** A request's own `timeout` counts where it is shorter. */
+  readonly mayOverride: boolean;
+  /** On a timeout: true moves the request behind all others of its level, false refuses it. */
+  readonly delays: boolean;
+  /** Requests that may wait; 0: as many as the other bounds allow. */
+  readonly maxRequests: number;
+}
+
 /** Everything the engine needs to serve an opened model; made from the completed ModelConfig. */
 export interface ServePlan {
   readonly modelName: string;
@@ -40,8 +52,21 @@ export interface ServePlan {
   readonly isBatching: boolean;
   readonly maxQueueDelayUs: number;
   readonly preferredBatchRows: readonly number[];
-  /** Runs of this version that may happen at the same time. */
+  /** Runs of this version that may happen at the same time; 0: as many as there are workers. */
   readonly instanceCount: number;
+  /** Answers go out in the order of arrival, one run at a time. */
+  readonly keepsOrder: boolean;
+  /** Levels of priority, 1 is the highest. */
+  readonly priorityLevels: number;
+  readonly defaultPriority: number;
+  /** By level, the first is that of level 1; empty where no policy is configured. */
+  readonly queuePolicies: readonly QueuePolicy[];
+  /** A request may have more rows than `maxBatchRows`; it is then run in pieces. */
+  readonly maySplit: boolean;
+  /** Share of the workers beside other versions. */
+  readonly weight: number;
+  /** Bytes of the requests that may wait; 0: the engine's default. */
+  readonly maxQueueBytes: number;
   readonly execution: Execution;
   /** Every request is answered within this time; 0: the server's `defaultDeadlineMs`. */
   readonly deadlineMs: number;

@@ -85,6 +85,10 @@ export interface VersionStats {
   readonly inFlight: number;
   /** Since the epoch; 0 = never. */
   readonly lastOkMs: number;
+  /** Runs that have gone on for far longer than runs of this version take. */
+  readonly hungRuns: number;
+  /** All instances are in such runs: the version answers nobody. */
+  readonly isHung: boolean;
   /** The newest run failure, for the log; clients get a general message. */
   readonly lastFailure: string;
 }

@@ -122,6 +122,8 @@ class AddonEngine implements Engine {
 
   cancel(ticket: number): void {
     this.addon.cancel(ticket);
+    // One that waited is answered already; nobody else may come to fetch it.
+    this.armTick();
   }
 
   bodyOpen(expectedBytes: number): number {
@@ -182,11 +184,14 @@ class AddonEngine implements Engine {
     if (ticket < 0) return ticket;
     this.sinks[ticket] = sink;
     this.inFlight += 1;
-    if (!this.isTickArmed) {
-      this.isTickArmed = true;
-      setImmediate(this.onTickEnd);
-    }
+    this.armTick();
     return ticket;
+  }
+
+  private armTick(): void {
+    if (this.isTickArmed) return;
+    this.isTickArmed = true;
+    setImmediate(this.onTickEnd);
   }
 
   private readonly onTickEnd = (): void => {

@@ -18,6 +18,8 @@ export interface Readiness {
   /** From the moment a stop begins. */
   readonly isStopping: boolean;
   isReady(): boolean;
+  /** Whether a version that is READY answers nobody, because all of its runs hang. */
+  isHung?(version: VersionEntry): boolean;
   /** Health is open to everybody; where keys are needed, the names of models are not. */
   readonly hidesNames?: boolean;
 }
@@ -39,9 +41,11 @@ export class Metadata {
 
   ready(): Reply {
     if (this.readiness.isStopping) return errorReply('DRAINING', 'The server is stopping');
-    if (this.readiness.isReady()) return jsonReply({ ready: true });
+    const models = [...this.routing.table.snapshot.models.values()];
+    const hung = models.filter((model) => [...model.versions.values()].some((entry) => this.isHung(entry)));
+    if (hung.length === 0 && this.readiness.isReady()) return jsonReply({ ready: true });
     if (this.readiness.hidesNames === true) return errorReply('NOT_READY', 'Not every model is ready');
-    const missing = [...this.routing.table.snapshot.models.values()].filter((model) => !model.isReady);
+    const missing = models.filter((model) => !model.isReady || hung.includes(model));
     const names = missing.map((model) => model.name).join(', ');
     return errorReply(
       'NOT_READY',
@@ -57,7 +61,14 @@ export class Metadata {
     const answer = route(this.routing.table, name, version);
     if (answer.target === undefined) return errorReply(answer.error, answer.message);
     if (this.readiness.isStopping) return errorReply('DRAINING', 'The server is stopping');
+    if (this.isHung(answer.target.version)) {
+      return errorReply('NOT_READY', `Model "${name}" does not answer: its runs hang`);
+    }
     return jsonReply({ name, ready: true });
+  }
+
+  private isHung(version: VersionEntry): boolean {
+    return version.state === 'READY' && this.readiness.isHung?.(version) === true;
   }
 
   model(name: string, version: string | undefined): Reply {

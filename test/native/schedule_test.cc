@@ -1,5 +1,7 @@
 // The scheduler without threads and without a clock: every instant is given.
+#include "schedule/admission.h"
 #include "schedule/cost_table.h"
+#include "schedule/execution_choice.h"
 #include "schedule/policy.h"
 #include "schedule/scheduler.h"
 
@@ -10,10 +12,52 @@ namespace {
 
 constexpr int64_t kMs = 1'000'000;
 
-Request* Waiting(Request* request, int64_t rows, int64_t submitted_ns) {
-  request->rows = rows;
-  request->submitted_ns = submitted_ns;
-  return request;
+// A scheduler with one queue, whose calls need fewer words.
+struct Bench {
+  explicit Bench(QueueRules rules, int workers = 1)
+      : scheduler(workers, [this](Request* request) { early.push_back(request); }),
+        queue(std::move(rules), &cost) {}
+
+  // Answers whether it waits.
+  bool Submit(Request* request, int64_t rows, int64_t now_ns) {
+    return SubmitTo(&queue, request, rows, now_ns);
+  }
+  bool SubmitTo(VersionQueue* to, Request* request, int64_t rows, int64_t now_ns) {
+    request->rows = rows;
+    request->submitted_ns = now_ns;
+    if (request->deadline_ns == 0) request->deadline_ns = now_ns + 30'000 * kMs;
+    std::vector<Request*> refused;
+    scheduler.Submit(to, &request, 1, now_ns, &refused);
+    return refused.empty();
+  }
+  bool Pick(int64_t now_ns) {
+    look_again_ns = 0;
+    return scheduler.Pick(now_ns, &run, &look_again_ns);
+  }
+  std::vector<Request*> Batch() const { return run.batch.requests; }
+
+  std::vector<Request*> early;
+  CostTable cost;
+  Scheduler scheduler;
+  VersionQueue queue;
+  Run run;
+  int64_t look_again_ns = 0;
+};
+
+using Requests = std::vector<Request*>;
+
+QueueRules Rules(int64_t limit_rows) {
+  QueueRules rules;
+  rules.batch.limit_rows = limit_rows;
+  rules.most_run_rows = 64;
+  rules.may_cut = false;
+  return rules;
+}
+
+void SetShape(Request* request, int64_t width) {
+  request->inputs.resize(1);
+  request->inputs[0].dims.Push(width);
+  request->shape_key = static_cast<uint64_t>(width);
 }
 
 TEST("an idle worker takes what waits at once when no delay is configured") {
@@ -51,96 +95,254 @@ TEST("the knee is the smallest batch near the best rate, and times between point
   CHECK_EQ(CostTable().KneeRows(7), 7);
 }
 
-TEST("a batch is filled to the limit, in order, and never splits a request") {
+TEST("a batch is filled to the limit, in order, and a short request is never cut") {
   Request a, b, c;
-  Scheduler scheduler;
-  VersionQueue queue({4, 0, {}}, true, 1);
-  Request* all[] = {Waiting(&a, 2, 1), Waiting(&b, 1, 2), Waiting(&c, 2, 3)};
-  CHECK(scheduler.Submit(&queue, all, 3));
-  Assignment first;
-  int64_t look_again_ns = 0;
-  CHECK(scheduler.Pick(10, &first, &look_again_ns));
-  CHECK_EQ(first.batch.rows, 3);
-  CHECK_EQ(first.batch.requests.size(), size_t{2});
-  CHECK(first.batch.requests[0] == &a && first.batch.requests[1] == &b);
+  Bench bench(Rules(4));
+  CHECK(bench.Submit(&a, 2, 1) && bench.Submit(&b, 1, 2) && bench.Submit(&c, 2, 3));
+  CHECK(bench.Pick(10));
+  CHECK_EQ(bench.run.batch.rows, 3);
+  CHECK(bench.Batch() == (Requests{&a, &b}));
   // One run at a time: what is left waits for the end of it.
-  Assignment second;
-  CHECK(!scheduler.Pick(10, &second, &look_again_ns));
-  scheduler.Ended(&queue);
-  CHECK(scheduler.Pick(10, &second, &look_again_ns));
-  CHECK(second.batch.requests.size() == 1 && second.batch.requests[0] == &c);
+  Run second;
+  CHECK(!bench.scheduler.Pick(10, &second, &bench.look_again_ns));
+  bench.scheduler.Ended(&bench.run, 20);
+  CHECK(bench.run.finished == (Requests{&a, &b}));
+  CHECK(bench.Pick(20) && bench.Batch() == Requests{&c});
 }
 
 TEST("requests of different shapes wait in lanes of their own and do not close each other's batches") {
   Request a, b, c, d;
-  for (Request* request : {&a, &b, &c, &d}) {
-    request->inputs.resize(1);
-    request->inputs[0].dims.Push(request == &a || request == &c ? 5 : 9);
-    request->shape_key = request == &a || request == &c ? 50 : 90;
+  for (Request* request : {&a, &b, &c, &d}) SetShape(request, request == &a || request == &c ? 5 : 9);
+  Bench bench(Rules(8));
+  int64_t now_ns = 0;
+  for (Request* request : {&a, &b, &c, &d}) CHECK(bench.Submit(request, 1, ++now_ns));
+  CHECK(bench.Pick(10) && bench.Batch() == (Requests{&a, &c}));
+  bench.scheduler.Ended(&bench.run, 20);
+  CHECK(bench.Pick(20) && bench.Batch() == (Requests{&b, &d}));
+  CHECK(bench.queue.is_empty());
+}
+
+TEST("where answers keep the order of arrival, another shape closes the batch") {
+  Request a, b, c;
+  for (Request* request : {&a, &b, &c}) SetShape(request, request == &b ? 9 : 5);
+  QueueRules rules = Rules(8);
+  rules.keeps_order = true;
+  Bench bench(rules, 2);
+  int64_t now_ns = 0;
+  for (Request* request : {&a, &b, &c}) CHECK(bench.Submit(request, 1, ++now_ns));
+  for (Request* request : {&a, &b, &c}) {
+    CHECK(bench.Pick(10) && bench.Batch() == Requests{request});
+    bench.scheduler.Ended(&bench.run, 20);
   }
-  VersionQueue queue({8, 0, {}}, true, 1);
-  for (Request* request : {Waiting(&a, 1, 1), Waiting(&b, 1, 2), Waiting(&c, 1, 3), Waiting(&d, 1, 4)})
-    queue.Push(request);
-  Batch fives, nines;
-  int64_t look_again_ns = 0;
-  CHECK(queue.Take(10, &fives, &look_again_ns));
-  CHECK(fives.requests.size() == 2 && fives.requests[0] == &a && fives.requests[1] == &c);
-  CHECK(queue.Take(10, &nines, &look_again_ns));
-  CHECK(nines.requests.size() == 2 && nines.requests[0] == &b && nines.requests[1] == &d);
-  CHECK(queue.is_empty());
 }
 
 TEST("equal shape keys with different shapes do not share a run") {
   Request a, b;
-  for (Request* request : {&a, &b}) {
-    request->inputs.resize(1);
-    request->shape_key = 77;
-  }
-  a.inputs[0].dims.Push(3);
-  b.inputs[0].dims.Push(4);
+  SetShape(&a, 3);
+  SetShape(&b, 4);
+  b.shape_key = a.shape_key;
   CHECK(!MayShareRun(a, b));
 }
 
-TEST("a cancelled request leaves its lane without running") {
+TEST("a cancelled request leaves at once and gives its place back") {
   Request a, b;
-  a.is_cancelled = true;
-  VersionQueue queue({8, 0, {}}, true, 1);
-  queue.Push(Waiting(&a, 1, 1));
-  queue.Push(Waiting(&b, 1, 2));
-  Batch batch;
-  int64_t look_again_ns = 0;
-  CHECK(queue.Take(10, &batch, &look_again_ns));
-  CHECK(batch.cancelled.size() == 1 && batch.cancelled[0] == &a);
-  CHECK(batch.requests.size() == 1 && batch.requests[0] == &b);
-  CHECK_EQ(batch.rows, 1);
+  Bench bench(Rules(8));
+  CHECK(bench.Submit(&a, 3, 1) && bench.Submit(&b, 1, 2));
+  CHECK(bench.scheduler.Cancel(&bench.queue, &a));
+  CHECK_EQ(bench.queue.waiting_rows(), 1);
+  CHECK(!bench.scheduler.Cancel(&bench.queue, &a));
+  CHECK(bench.Pick(10) && bench.Batch() == Requests{&b});
+  // What runs is not taken back.
+  CHECK(!bench.scheduler.Cancel(&bench.queue, &b));
 }
 
-TEST("a model without batch dimension runs one request at a time") {
+TEST("a model without batching runs one request at a time") {
   Request a, b;
-  VersionQueue queue({1, 0, {}}, false, 1);
-  queue.Push(Waiting(&a, 1, 1));
-  queue.Push(Waiting(&b, 1, 2));
-  Batch batch;
-  int64_t look_again_ns = 0;
-  CHECK(queue.Take(10, &batch, &look_again_ns));
-  CHECK_EQ(batch.requests.size(), size_t{1});
+  QueueRules rules = Rules(1);
+  rules.may_batch = false;
+  Bench bench(rules);
+  CHECK(bench.Submit(&a, 1, 1) && bench.Submit(&b, 1, 2));
+  CHECK(bench.Pick(10) && bench.Batch() == Requests{&a});
 }
 
-TEST("versions take turns, and closing hands back everything that waited") {
+TEST("closing hands back everything that waited, and refuses what comes") {
   Request a, b, c;
-  Scheduler scheduler;
-  VersionQueue one({1, 0, {}}, true, 4), two({1, 0, {}}, true, 4);
-  Request* of_one[] = {Waiting(&a, 1, 1), Waiting(&b, 1, 2)};
-  Request* of_two[] = {Waiting(&c, 1, 3)};
-  scheduler.Submit(&one, of_one, 2);
-  scheduler.Submit(&two, of_two, 1);
-  Assignment first, second;
-  int64_t look_again_ns = 0;
-  CHECK(scheduler.Pick(10, &first, &look_again_ns) && first.queue == &one);
-  CHECK(scheduler.Pick(10, &second, &look_again_ns) && second.queue == &two);
-  const std::vector<Request*> left = scheduler.Close();
-  CHECK(left.size() == 1 && left[0] == &b);
-  CHECK(!scheduler.Submit(&one, of_one, 1));
+  Bench bench(Rules(1));
+  CHECK(bench.Submit(&a, 1, 1) && bench.Submit(&b, 1, 2));
+  CHECK(bench.Pick(10));
+  CHECK(bench.scheduler.Close() == Requests{&b});
+  CHECK(!bench.Submit(&c, 1, 3));
+  CHECK(c.drop_code == Code::kDraining);
+}
+
+TEST("expired work is never run: it is dropped when a worker looks, and by the sweep when none does") {
+  Request a, b, c;
+  a.deadline_ns = 5 * kMs;
+  c.deadline_ns = 7 * kMs;
+  Bench bench(Rules(8));
+  CHECK(bench.Submit(&a, 1, 1) && bench.Submit(&b, 1, 2));
+  CHECK(bench.Pick(5 * kMs) && bench.Batch() == Requests{&b} && bench.run.dropped == Requests{&a});
+  CHECK(a.drop_code == Code::kDeadlinePassed);
+  CHECK(bench.Submit(&c, 1, 6 * kMs));
+  CHECK(bench.scheduler.WatchDueNs() <= 7 * kMs);
+  Sweep sweep;
+  bench.scheduler.SweepDue(7 * kMs, &sweep);
+  CHECK(sweep.dropped == Requests{&c});
+  CHECK(!bench.Submit(&a, 1, 8 * kMs) && a.drop_code == Code::kDeadlinePassed);
+}
+
+TEST(
+    "the callers of a run that hangs are answered at their deadline, another worker stands in, and the "
+    "version tells") {
+  Request a, b;
+  a.deadline_ns = 300 * kMs;
+  Bench bench(Rules(1));
+  CHECK(bench.Submit(&a, 1, 0) && bench.Pick(0));
+  Sweep sweep;
+  bench.scheduler.SweepDue(60 * kMs, &sweep);
+  CHECK_EQ(sweep.new_workers, 1);
+  bench.scheduler.SweepDue(300 * kMs, &sweep);
+  CHECK(bench.early == Requests{&a} && a.early_code == Code::kDeadlinePassed);
+  bench.scheduler.SweepDue(2000 * kMs, &sweep);
+  CHECK(bench.queue.is_hung());
+  CHECK(bench.early.size() == 1);
+  CHECK(!bench.Submit(&b, 1, 2000 * kMs) && b.drop_code == Code::kNotReady);
+  bench.scheduler.Ended(&bench.run, 3000 * kMs);
+  CHECK(bench.run.finished == Requests{&a});
+  CHECK(!bench.queue.is_hung());
+}
+
+TEST("higher levels go first, lower ones fill the room, the background takes only what nobody wants") {
+  Request low, high, background;
+  low.priority = 2;
+  high.priority = 1;
+  background.priority = kBackgroundPriority;
+  QueueRules rules = Rules(2);
+  rules.levels = 2;
+  Bench bench(rules);
+  CHECK(bench.Submit(&background, 1, 1) && bench.Submit(&low, 1, 2) && bench.Submit(&high, 1, 3));
+  CHECK(bench.Pick(10) && bench.Batch() == (Requests{&high, &low}));
+  bench.scheduler.Ended(&bench.run, 20);
+  CHECK(bench.Pick(20) && bench.Batch() == Requests{&background});
+}
+
+TEST("queue policies: a size, a timeout that refuses, a timeout that delays, an override") {
+  Request a, b, c, urgent;
+  QueueRules rules = Rules(1);
+  rules.levels = 2;
+  rules.policies = {{}, {5 * kMs, true, false, 2}, {5 * kMs, false, true, 0}};
+  Bench bench(rules);
+  a.queue_timeout_ns = 2 * kMs;
+  b.queue_timeout_ns = 50 * kMs;  // longer than the default: does not count
+  CHECK(bench.Submit(&a, 1, 0) && bench.Submit(&b, 1, 0));
+  CHECK(!bench.Submit(&c, 1, 0) && c.drop_code == Code::kQueueFull);
+  Sweep sweep;
+  bench.scheduler.SweepDue(2 * kMs, &sweep);
+  CHECK(sweep.dropped == Requests{&a} && a.drop_code == Code::kQueueFull);
+  sweep.dropped.clear();
+  bench.scheduler.SweepDue(5 * kMs, &sweep);
+  CHECK(sweep.dropped == Requests{&b});
+  Request delayed, fresh;
+  delayed.priority = 2;
+  fresh.priority = 2;
+  CHECK(bench.Submit(&delayed, 1, 10 * kMs));
+  sweep.dropped.clear();
+  bench.scheduler.SweepDue(16 * kMs, &sweep);
+  CHECK(sweep.dropped.empty());
+  CHECK(bench.Submit(&fresh, 1, 17 * kMs));
+  CHECK(bench.Pick(18 * kMs) && bench.Batch() == Requests{&fresh});
+  bench.scheduler.Ended(&bench.run, 19 * kMs);
+  CHECK(bench.Pick(19 * kMs) && bench.Batch() == Requests{&delayed});
+}
+
+TEST("without a policy, the timeout of a request is its deadline") {
+  Request a;
+  a.queue_timeout_ns = 3 * kMs;
+  Bench bench(Rules(1));
+  CHECK(bench.Submit(&a, 1, 0));
+  Sweep sweep;
+  bench.scheduler.SweepDue(3 * kMs, &sweep);
+  CHECK(sweep.dropped == Requests{&a} && a.drop_code == Code::kDeadlinePassed);
+}
+
+TEST("a long request is run in pieces, and others go in between") {
+  Request large, small;
+  QueueRules rules = Rules(4);
+  rules.may_cut = true;
+  Bench bench(rules);
+  for (int64_t rows = 1; rows <= 64; rows *= 2) bench.cost.Add(rows, rows * 2 * kMs);
+  CHECK(bench.Submit(&large, 10, 1) && bench.Submit(&small, 1, 2));
+  CHECK(bench.Pick(10) && bench.Batch() == Requests{&large});
+  CHECK_EQ(large.part_rows, 4);
+  bench.scheduler.Ended(&bench.run, 20);
+  CHECK(bench.run.finished.empty());
+  CHECK(bench.Pick(20));
+  CHECK(bench.Batch() == (Requests{&small, &large}));
+  CHECK_EQ(large.part_rows, 3);
+  CHECK_EQ(large.done_rows, 4);
+  bench.scheduler.Ended(&bench.run, 30);
+  CHECK(bench.run.finished == Requests{&small});
+  CHECK(bench.Pick(30) && large.part_rows == 3 && large.done_rows == 7);
+  bench.scheduler.Ended(&bench.run, 40);
+  CHECK(bench.run.finished == Requests{&large} && large.rows_left() == 0);
+}
+
+TEST("a request is admitted when it is predicted to use 0.6 of its time, or is alone and fits") {
+  QueueFacts facts;
+  facts.limit_rows = 4;
+  facts.batch_ns = 10 * kMs;
+  facts.own_ns = 4 * kMs;
+  facts.rows_ahead = 9;
+  CHECK_EQ(PredictNs(facts), 30 * kMs);
+  CHECK(MayAdmit(facts, 50 * kMs));
+  CHECK(!MayAdmit(facts, 49 * kMs));
+  facts.deviation = 0.3;
+  CHECK(!MayAdmit(facts, 59 * kMs));
+  facts.crowding = 2;
+  facts.parallel_runs = 4;
+  facts.residual_ns = 1 * kMs;
+  CHECK_EQ(PredictNs(facts), 21 * kMs);
+  facts.rows_ahead = 0;
+  CHECK(MayAdmit(facts, 5 * kMs));
+  CHECK(!MayAdmit(facts, 4 * kMs));
+  CHECK(MayAdmit(QueueFacts(), 1));
+}
+
+TEST("the cost table follows slow and fast times, and one stalled run moves it little") {
+  CostTable table;
+  table.Add(1, 1000);
+  table.Add(8, 2000);
+  table.Observe(8, 1'000'000, 1);
+  CHECK(table.EstimateNs(8) < 2500);
+  for (int i = 0; i < 500; ++i) table.Observe(8, 4000, 1);
+  CHECK(table.EstimateNs(8) > 3800 && table.EstimateNs(8) < 4200);
+  // The machine became slower for all sizes; the knee is where it was.
+  CHECK(table.EstimateNs(1) > 1300);
+  CHECK_EQ(table.KneeRows(1), 8);
+  CHECK_EQ(table.RowsWithin(table.EstimateNs(4), 8), 4);
+}
+
+TEST("auto leaves the loop after many long runs, comes back late, and later each time") {
+  ExecutionChoice choice;
+  choice.Start(Execution::kAuto, true, 50'000, 100'000);
+  CHECK(choice.runs_inline());
+  choice.NoteInlineRun(9 * kMs, 0);
+  CHECK(choice.runs_inline());
+  for (int i = 0; i < 16; ++i) choice.NoteInlineRun(9 * kMs, 0);
+  CHECK(!choice.runs_inline());
+  for (int i = 0; i < 1000; ++i) choice.NoteWorkerRun(40'000, 999 * kMs);
+  CHECK(!choice.runs_inline());
+  choice.NoteWorkerRun(40'000, 1000 * kMs);
+  CHECK(choice.runs_inline());
+  for (int i = 0; i < 16; ++i) choice.NoteInlineRun(9 * kMs, 2000 * kMs);
+  for (int i = 0; i < 1000; ++i) choice.NoteWorkerRun(40'000, 3999 * kMs);
+  CHECK(!choice.runs_inline());
+  for (int i = 0; i < 300; ++i) choice.NoteWorkerRun(60'000, 9000 * kMs);
+  CHECK(!choice.runs_inline());
+  ExecutionChoice pinned;
+  pinned.Start(Execution::kInline, true, 9 * kMs, 100'000);
+  for (int i = 0; i < 100; ++i) pinned.NoteInlineRun(9 * kMs, 0);
+  CHECK(pinned.runs_inline());
 }
 
 }  // namespace

@@ -90,9 +90,9 @@ struct Rig {
     shadow_script.factor = factor;
     StartOptions options;
     options.spec = Usual(1);
-    CHECK(primary.Start(options, 0, 0).ok());
+    CHECK(primary.Start(options, 0, 0, 1).ok());
     options.spec = std::move(shadow_spec);
-    CHECK(shadow.Start(options, 0, 0).ok());
+    CHECK(shadow.Start(options, 0, 0, 1).ok());
     CHECK(ShadowLink::Open(primary.spec(), &shadow, std::move(rules), &link).ok());
   }
   ~Rig() {
@@ -113,6 +113,7 @@ struct Rig {
     input.dims.Push(2);
     request.inputs.push_back(input);
     request.rows = 1;
+    request.part_rows = 1;
     request.wanted_outputs = 1;
     request.tap = link;
     Batch batch;

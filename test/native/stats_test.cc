@@ -125,9 +125,8 @@ TEST("what did not run is counted by its end, and no longer waits") {
   refused.code = Code::kDraining;
   Request* all[] = {&cancelled, &expired, &failed, &refused};
   for (int i = 0; i < 4; ++i) stats.Accepted();
-  stats.TakenCancelled(all, 1, 10 * kUs);
   stats.Taken(all + 2, 1, Release::kFull, 0, 10 * kUs);
-  CHECK_EQ(stats.waiting(), 2);
+  CHECK_EQ(stats.waiting(), 3);
   stats.Ended(all, 4, 20 * kUs);
   CHECK_EQ(stats.waiting(), 0);
   stats.Refused(WireForm::kV2, Code::kBadRequest);

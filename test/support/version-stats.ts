@@ -14,6 +14,8 @@ export function emptyStats(filled: Partial<VersionStats> = {}): VersionStats {
     waiting: 0,
     inFlight: 0,
     lastOkMs: 0,
+    hungRuns: 0,
+    isHung: false,
     lastFailure: '',
     ...filled,
   };

@@ -12,6 +12,8 @@ export const DEFAULT_MAX_BATCH_ROWS = 64;
 
 export type CompletedConfig = ModelConfig & {
   readonly max_batch_size: number;
+  /** Runs at the same time; 0: as many as there are workers, because the configuration says nothing. */
+  readonly instanceCount: number;
 };
 
 /** Every input and output has a first dimension that varies. */
@@ -44,6 +46,7 @@ function completeBatching(config: ModelConfig, maxBatchRows: number): ModelConfi
     preserve_ordering: false,
     priority_levels: 0,
     default_priority_level: 0,
+    priority_queue_policy: new Map(),
   };
 }
 
@@ -90,6 +93,7 @@ export function completeConfig(
     version_policy: config.version_policy ?? { latest: { num_versions: 1 } },
     instance_group:
       config.instance_group.length > 0 ? config.instance_group : [{ name: '', kind: 'KIND_AUTO', count: 1 }],
+    instanceCount: config.instance_group.reduce((count, group) => count + group.count, 0),
     max_batch_size: maxBatchRows,
     input: fill(config.input, signature.inputs),
     output: fill(config.output, signature.outputs),

@@ -13,6 +13,9 @@ import { ignoredFields, refuseUnsupported } from './unsupported.js';
 
 const EXECUTIONS = ['auto', 'inline', 'worker'] as const;
 
+/** Level 255 is the background, which no configuration names. */
+const MAX_PRIORITY_LEVELS = 250;
+
 const dimsSchema = z
   .array(
     z.int().refine((dim) => dim === -1 || dim >= 1, 'expected a dimension of at least 1, or -1 for any size'),
@@ -48,14 +51,41 @@ const versionPolicySchema = z.object({
     .optional(),
 });
 
+const queuePolicySchema = z.object({
+  timeout_action: z.enum(['REJECT', 'DELAY']).default('REJECT'),
+  default_timeout_microseconds: z.int().min(0).max(3_600_000_000).default(0),
+  allow_timeout_override: z.boolean().default(false),
+  max_queue_size: z.int().min(0).default(0),
+});
+type QueuePolicyConfig = z.output<typeof queuePolicySchema>;
+
+function movesBehind(policy: QueuePolicyConfig | undefined): boolean {
+  return policy?.timeout_action === 'DELAY' && policy.default_timeout_microseconds > 0;
+}
+
 const dynamicBatchingSchema = z
   .object({
     preferred_batch_size: z.array(z.int().min(1)).default([]),
     max_queue_delay_microseconds: z.int().min(0).max(3_600_000_000).default(0),
     preserve_ordering: z.boolean().default(false),
-    priority_levels: z.int().min(0).default(0),
+    priority_levels: z.int().min(0).max(MAX_PRIORITY_LEVELS).default(0),
     default_priority_level: z.int().min(0).default(0),
+    default_queue_policy: queuePolicySchema.optional(),
+    priority_queue_policy: z.map(z.string(), queuePolicySchema).default(new Map()),
   })
+  .refine(
+    (batching) =>
+      [...batching.priority_queue_policy.keys()].every(
+        (key) => /^\d{1,3}$/.test(key) && Number(key) >= 1 && Number(key) <= batching.priority_levels,
+      ),
+    { path: ['priority_queue_policy'], message: 'expected keys from 1 to priority_levels' },
+  )
+  .refine(
+    (batching) =>
+      !batching.preserve_ordering ||
+      ![batching.default_queue_policy, ...batching.priority_queue_policy.values()].some(movesBehind),
+    { path: ['preserve_ordering'], message: 'expected false where a queue policy delays on a timeout' },
+  )
   .refine(
     (batching) =>
       batching.priority_levels === 0 ||
@@ -101,6 +131,9 @@ const modelConfigSchema = z.object({
 const sluiceSchema = z.strictObject({
   execution: z.enum(EXECUTIONS).optional(),
   deadline_ms: z.int().min(1).max(3_600_000).optional(),
+  split: z.boolean().optional(),
+  weight: z.number().min(0.01).max(100).optional(),
+  max_queue_bytes: z.int().min(1).optional(),
 });
 type SluiceConfig = z.output<typeof sluiceSchema>;
 
@@ -110,6 +143,9 @@ export type ModelConfig = Omit<z.output<typeof modelConfigSchema>, 'parameters'>
   readonly interOpThreads: number;
   readonly execution: (typeof EXECUTIONS)[number];
   readonly deadlineMs: number;
+  readonly maySplit: boolean;
+  readonly weight: number;
+  readonly maxQueueBytes: number;
 };
 
 export interface ReadConfig {
@@ -166,7 +202,7 @@ function threadCount(
 
 /** Parameters are texts; what is written like a number or a switch is meant as one. */
 function parameterValue(text: string): string | number | boolean {
-  if (/^-?\d{1,15}$/.test(text)) return Number(text);
+  if (/^-?\d{1,15}(\.\d{1,6})?$/.test(text)) return Number(text);
   return text === 'true' || text === 'false' ? text === 'true' : text;
 }
 
@@ -204,6 +240,9 @@ export function readModelConfig(raw: RawConfig, sluice: unknown, fileName: strin
       interOpThreads: threadCount(parameters, 'inter_op_thread_count', fileName),
       execution: own.execution ?? 'auto',
       deadlineMs: own.deadline_ms ?? 0,
+      maySplit: own.split ?? false,
+      weight: own.weight ?? 1,
+      maxQueueBytes: own.max_queue_bytes ?? 0,
     },
     raw,
     warnings: ignoredFields(raw, fileName),

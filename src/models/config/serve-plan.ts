@@ -1,7 +1,7 @@
 /**
  * Turns a completed configuration into what the engine wants (ServePlan) and what clients are told (metadata). Pure.
  */
-import type { ModelSignature, ServePlan, TensorInfo, TensorPlan } from '../../core/model.js';
+import type { ModelSignature, QueuePolicy, ServePlan, TensorInfo, TensorPlan } from '../../core/model.js';
 import type { CompletedConfig } from './complete.js';
 import type { TensorConfig } from './model-config.js';
 
@@ -9,6 +9,25 @@ function planTensor(tensor: TensorConfig, rankInModel: number): TensorPlan {
   // A scalar of a model that does not batch is [1] on the wire and has no dimensions in the model.
   const modelDims = rankInModel === 0 ? [] : (tensor.reshape?.shape ?? tensor.dims);
   return { name: tensor.name, datatype: tensor.data_type, dims: tensor.dims, modelDims };
+}
+
+/** One policy for each level, or none at all. */
+function planPolicies(batching: CompletedConfig['dynamic_batching']): QueuePolicy[] {
+  const {
+    default_queue_policy: common,
+    priority_queue_policy: byLevel,
+    priority_levels: levels,
+  } = batching ?? {};
+  if (common === undefined && (byLevel?.size ?? 0) === 0) return [];
+  return Array.from({ length: Math.max(levels ?? 0, 1) }, (_, index) => {
+    const policy = byLevel?.get(String(index + 1)) ?? common;
+    return {
+      timeoutUs: policy?.default_timeout_microseconds ?? 0,
+      mayOverride: policy?.allow_timeout_override ?? false,
+      delays: policy?.timeout_action === 'DELAY',
+      maxRequests: policy?.max_queue_size ?? 0,
+    };
+  });
 }
 
 export function makeServePlan(
@@ -27,7 +46,14 @@ export function makeServePlan(
     isBatching: config.dynamic_batching !== undefined && config.max_batch_size > 1,
     maxQueueDelayUs: config.dynamic_batching?.max_queue_delay_microseconds ?? 0,
     preferredBatchRows: config.dynamic_batching?.preferred_batch_size ?? [],
-    instanceCount: config.instance_group.reduce((count, group) => count + group.count, 0),
+    instanceCount: config.instanceCount,
+    keepsOrder: config.dynamic_batching?.preserve_ordering ?? false,
+    priorityLevels: Math.max(config.dynamic_batching?.priority_levels ?? 0, 1),
+    defaultPriority: Math.max(config.dynamic_batching?.default_priority_level ?? 0, 1),
+    queuePolicies: planPolicies(config.dynamic_batching),
+    maySplit: config.maySplit,
+    weight: config.weight,
+    maxQueueBytes: config.maxQueueBytes,
     execution: config.execution,
     deadlineMs: config.deadlineMs,
   };

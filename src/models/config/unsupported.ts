@@ -16,12 +16,6 @@ const REFUSED_FIELDS = [
 const REFUSED_TENSOR_FLAGS = ['is_shape_tensor', 'allow_ragged_batch', 'optional', 'is_non_linear_format_io'];
 const REFUSED_GROUP_FIELDS = ['gpus', 'profile', 'passive', 'secondary_devices'];
 const IGNORED_FIELDS = ['runtime', 'cc_model_filenames', 'metric_tags', 'optimization', 'model_metrics'];
-const IGNORED_BATCHING = [
-  'preserve_ordering',
-  'priority_levels',
-  'default_queue_policy',
-  'priority_queue_policy',
-];
 const USED_PARAMETERS = ['intra_op_thread_count', 'inter_op_thread_count'];
 
 function nested(raw: RawConfig, name: string): RawConfig {
@@ -83,10 +77,6 @@ export function refuseUnsupported(raw: RawConfig, fileName: string): void {
 
 export function ignoredFields(raw: RawConfig, fileName: string): string[] {
   const ignored = IGNORED_FIELDS.filter((field) => isGiven(raw[field]));
-  const batching = nested(raw, 'dynamic_batching');
-  ignored.push(
-    ...IGNORED_BATCHING.filter((name) => isGiven(batching[name])).map((name) => `dynamic_batching.${name}`),
-  );
   if (list(raw, 'output').some((tensor) => isGiven(tensor['label_filename'])))
     ignored.push('output.label_filename');
   for (const name of ['rate_limiter', 'host_policy']) {

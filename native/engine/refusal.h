@@ -1,0 +1,18 @@
+// What a client reads when its request was not run. Any thread.
+#pragma once
+
+#include "base/status.h"
+#include "engine/model_version.h"
+#include "schedule/request.h"
+
+namespace sluice {
+
+Status RefusalOf(const ModelVersion& version, Code code);
+
+// Gives requests that left a queue unrun (drop_code says why) the answer to that.
+void FailDropped(Request* const* requests, size_t count);
+
+// What the clients of a run are told that has not ended by their deadline.
+inline constexpr char kLateText[] = "the deadline of the request passed while it was running";
+
+}  // namespace sluice
