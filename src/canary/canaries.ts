@@ -116,6 +116,7 @@ export class Canaries<Rollout extends PlannedRollout> {
       this.seen = rollouts.inForce;
       this.follow();
     }
+    this.endThoseTakenOut();
     const nowMs = this.nowMs();
     for (const [modelName, running] of this.byModel) {
       if (running.canary.state !== 'RUNNING' || nowMs < running.nextLookMs) continue;
@@ -153,13 +154,17 @@ export class Canaries<Rollout extends PlannedRollout> {
         made.canary.hold('plan', `Held, because it could not begin: ${String(error)}`);
       });
     }
+  }
+
+  /** Not while a plan moves: a move of its own may be what takes it out. */
+  private endThoseTakenOut(): void {
+    const { rollouts, setShadow } = this.options;
     for (const [modelName, { canary }] of this.byModel) {
+      const isOpen = canary.state === 'RUNNING' || canary.state === 'HELD';
+      if (!isOpen || canary.isMoving) continue;
       if (rollouts.inForce.get(modelName)?.rollout.plan !== undefined) continue;
-      if (canary.state !== 'RUNNING' && canary.state !== 'HELD') continue;
-      if (!canary.isMoving) {
-        this.options.setShadow(modelName, undefined);
-        canary.end('hand');
-      }
+      setShadow(modelName, undefined);
+      canary.end('hand');
     }
   }
 
@@ -191,7 +196,12 @@ export class Canaries<Rollout extends PlannedRollout> {
     ): Promise<void> => {
       await rollouts.change(modelName, {
         who,
-        edit: (rollout) => ({ rollout: edit(rollout), told: reason }),
+        edit: (rollout) => {
+          // Taken out a moment ago: whoever did it has decided.
+          if (rollout.plan === undefined)
+            throw new SluiceError('CONFLICT', 'the plan is no longer in the rollout');
+          return { rollout: edit(rollout), told: reason };
+        },
       });
     };
     return {

@@ -23,7 +23,7 @@ const step = z
     /** Share of the baseline's requests that the candidate answers in the shadow, in percent. */
     shadowPercent: between(0.001, 100).optional(),
     /** Share of the requests that the candidate answers for real, in percent. */
-    weight: between(0.001, 100).optional(),
+    weight: between(0.01, 100).multipleOf(0.01, 'expected at most two decimals').optional(),
     minSamples: z.int('expected a whole number').min(1, 'expected at least 1').default(100),
     minSeconds: between(0, 7 * 86_400).default(0),
     /** Held for a human when it has not been decided by then. */

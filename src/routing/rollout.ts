@@ -83,15 +83,21 @@ const rolloutFields = {
 export type Arms = z.output<typeof arm>;
 export type Rule = z.output<typeof rule>;
 
+/** The part of a plan that routing checks: the versions that it names are held to the same rules as all others. */
+export interface PlanNames {
+  readonly candidate: string;
+  readonly baseline: string;
+}
+
 /** Fields of other parts, each with its own schema; undefined ones do not exist. */
 export interface RolloutParts {
   readonly shadow?: z.ZodType;
-  readonly plan?: z.ZodType;
+  readonly plan?: z.ZodType<PlanNames>;
 }
 
 export type Rollout = z.output<z.ZodObject<typeof rolloutFields>> & {
   readonly shadow?: unknown;
-  readonly plan?: unknown;
+  readonly plan?: PlanNames | undefined;
 };
 
 export const EMPTY_ROLLOUT: Rollout = {};
@@ -144,6 +150,8 @@ export function checkRollout(schema: z.ZodType<Rollout>, given: unknown, what: s
     if (twin !== index)
       throw invalid(`${what}: split[${index}].to`, `${shown(to)} is already split[${twin}]`);
   });
+  checkName(rollout.plan?.candidate, 'plan.candidate');
+  checkName(rollout.plan?.baseline, 'plan.baseline');
   checkSum(rollout, what);
   return rollout;
 }
@@ -169,6 +177,8 @@ export function namedVersions(rollout: Rollout): Map<string, string> {
   rollout.rules?.forEach(({ to }, index) => {
     add(to, `rules[${index}].to`);
   });
+  add(rollout.plan?.candidate, 'plan.candidate');
+  add(rollout.plan?.baseline, 'plan.baseline');
   return named;
 }
 

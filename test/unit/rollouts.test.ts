@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { Snapshot } from '../../src/core/snapshot.js';
 import { promote, rollBack, setAlias, setSplit } from '../../src/routing/moves.js';
-import { checkRollout, rolloutSchema, type Rollout } from '../../src/routing/rollout.js';
+import { checkRollout, namedVersions, rolloutSchema, type Rollout } from '../../src/routing/rollout.js';
 import { AUDIT_NAME, parseRolloutText } from '../../src/routing/rollout-file.js';
 import { Rollouts } from '../../src/routing/rollouts.js';
 import { modelEntry, snapshotOf, versionEntry } from '../support/puppet-snapshot.js';
@@ -126,9 +126,19 @@ t.test('what is wrong is refused with its place', async (t) => {
       code: 'CONFIG_INVALID',
       message: expected,
     });
-  const withPlan = rolloutSchema({ plan: z.strictObject({ steps: z.array(z.number()) }) });
-  t.throws(() => checkRollout(withPlan, { plan: { steps: ['a'] } }, 'f'), {
+  const withPlan = rolloutSchema({
+    plan: z.strictObject({ candidate: z.string(), baseline: z.string(), steps: z.array(z.number()) }),
+  });
+  const plan = { candidate: '2', baseline: '1', steps: [1] };
+  t.throws(() => checkRollout(withPlan, { plan: { ...plan, steps: ['a'] } }, 'f'), {
     message: /^f: plan\.steps\[0\]: /,
+  });
+  t.throws(() => checkRollout(withPlan, { plan: { ...plan, candidate: 'nobody' } }, 'f'), {
+    message: /^f: plan\.candidate: expected a version or one of the aliases, got "nobody"$/,
+  });
+  t.same(Object.fromEntries(namedVersions(checkRollout(withPlan, { plan }, 'f'))), {
+    'plan.candidate': '2',
+    'plan.baseline': '1',
   });
   t.throws(() => parseRolloutText('{\n  "aliases": {,\n}'), {
     message: /^rollout\.json: line 2 column 15: /,
@@ -144,7 +154,11 @@ t.test('moves', async (t) => {
     { to: 'stable', weight: 90 },
     { to: 'canary', weight: 10 },
   ]).rollout;
-  const withRules: Rollout = { ...split, plan: {}, rules: [{ header: 'x', equals: 'a', to: 'canary' }] };
+  const withRules: Rollout = {
+    ...split,
+    plan: { candidate: 'canary', baseline: 'stable' },
+    rules: [{ header: 'x', equals: 'a', to: 'canary' }],
+  };
   const promoted = promote(withRules);
   t.same(promoted.rollout, { aliases: { stable: '2', previous: '1' } });
   t.match(promoted.told, /^version 2 is stable now .*previous is version 1$/);
