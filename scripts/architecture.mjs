@@ -15,7 +15,7 @@ export const TYPESCRIPT = {
     ['cli'],
   ],
   // Apart from the server: they use nothing of it; only the units named here use them.
-  islands: { bench: ['cli'], client: ['cli'], wire: ['bench', 'client', 'serving'] },
+  islands: { bench: ['cli'], client: ['cli'], wire: ['bench', 'client', 'serving', 'transport'] },
   doors: [
     { what: 'uWebSockets.js', pattern: /^uWebSockets\.js(\/|$)/, only: ['transport', 'server'] },
     { what: 'prom-client', pattern: /^(prom-client|@prometheus-io\/client)(\/|$)/, only: ['metrics'] },

@@ -55,6 +55,23 @@ const settingsSchema = z.object({
     .describe('threads that run models; by default one less than the CPUs'),
   jsonBodyBytes: bytes.default(16 * 1024 ** 2).describe('largest JSON body'),
   binaryBodyBytes: bytes.default(64 * 1024 ** 2).describe('largest body with binary tensors'),
+  wsMessageBytes: bytes.default(16 * 1024 ** 2).describe('largest WebSocket message'),
+  wsInFlight: wholeNumber(1, 65_536)
+    .default(64)
+    .describe('requests without an answer that one WebSocket may have'),
+  wsUnreadBytes: bytes
+    .default(1024 ** 2)
+    .describe('bytes of answers that a WebSocket client may leave unread before it is closed'),
+  wsIdleSeconds: wholeNumber(8, 960)
+    .default(30)
+    .describe('silence of a WebSocket after which the client is given up'),
+  wsLifetimeMinutes: wholeNumber(1, 525_600)
+    .default(240)
+    .describe('age of a WebSocket at which the client is asked to open another'),
+  wsSockets: wholeNumber(0, 1_000_000).default(20_000).describe('most WebSockets at once; 0 lets none in'),
+  wsOrigins: word
+    .optional()
+    .describe('origins whose pages may open WebSockets, separated by commas; * for all'),
   transport: oneOf(TRANSPORTS).default('auto').describe('auto, uws (uWebSockets.js) or node (node:http)'),
   drainMs: ms.default(25_000).describe('time for accepted requests to end after SIGTERM'),
   hardStopMs: ms.default(30_000).describe('time after SIGTERM when the process ends in any case'),

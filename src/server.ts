@@ -33,6 +33,8 @@ import { Routing } from './routing/route-table.js';
 import { ModelStore, type StoreLog } from './models/store.js';
 import { Admission } from './serving/admission.js';
 import { Infer } from './serving/infer.js';
+import { WsDoor } from './serving/ws-door.js';
+import type { SocketLimits } from './serving/ws-context.js';
 import { Metadata } from './serving/metadata.js';
 import { Statistics } from './serving/statistics.js';
 import { shadowPart, shadowRule } from './shadow/rules.js';
@@ -44,7 +46,7 @@ import { canaryRoutes } from './transport/admin/canary.js';
 import { shadowRoutes } from './transport/admin/shadow.js';
 import { chooseTransport } from './transport/choose.js';
 import { rolloutRoutes } from './transport/admin/rollout-routes.js';
-import { guarded } from './transport/guard.js';
+import { admitUpgrade, guarded } from './transport/guard.js';
 import { Routes } from './transport/routes.js';
 import { readPage, withPage } from './transport/static-page.js';
 import type { Listening, Transport } from './transport/transport.js';
@@ -54,6 +56,10 @@ const IN_FLIGHT_BYTES = 1024 ** 3;
 /** How often an edit of a rollout by hand is looked for. */
 const ROLLOUT_LOOK_MS = 1000;
 const EXAMPLE_PAGE_PATH = '/examples/digits/';
+/** How often new models are told to the WebSockets, and old sockets ended. */
+const SOCKETS_LOOK_MS = 500;
+/** What a closing handshake may take. */
+const SOCKET_ENDING_MS = 2000;
 const EXTENSIONS = ['binary_tensor_data', 'model_configuration', 'model_repository', 'statistics'];
 
 export type ServerLog = StoreLog;
@@ -127,6 +133,14 @@ export async function startServer(
   const statsOf = (entry: VersionEntry): VersionStats | undefined => readStats(engine, entry);
   const statistics = new Statistics(routing, statsOf);
   const routes = new Routes(new Infer(engine, routing, admission, shadows), metadata, statistics);
+  const sockets = new WsDoor(
+    engine,
+    admission,
+    routing,
+    socketLimits(settings),
+    `sluice ${version}`,
+    (head) => admitUpgrade(access, head),
+  );
   let transportName: Transport['name'] | undefined;
   const facts = () => ({ version, transportName: transportName ?? '', ...engine.info() });
   const metrics = new Metrics({
@@ -168,10 +182,12 @@ export async function startServer(
   });
 
   const listeners: Listening[] = [];
+  let looking: NodeJS.Timeout | undefined;
   const closeAll = (): void => {
     keys?.close();
     canaries.close();
     rollouts.close();
+    clearInterval(looking);
     for (const listening of listeners) listening.close();
   };
   try {
@@ -182,8 +198,13 @@ export async function startServer(
       settings.host,
       settings.port,
       settings.examplePage ? withExamplePage(guardedRoutes) : guardedRoutes,
+      sockets,
     );
     listeners.push(inference);
+    looking = setInterval(() => {
+      sockets.look();
+    }, SOCKETS_LOOK_MS);
+    looking.unref();
     const adminListening = await transport.listen(settings.adminHost, settings.adminPort, admin.handle);
     listeners.push(adminListening);
     const found = await findModels(settings.repository);
@@ -197,6 +218,7 @@ export async function startServer(
       readiness.isStopping = true;
       models.stopFollowing();
       inference.stopListening();
+      sockets.drain(settings.drainMs);
       const isDrained = await admission.drain(settings.drainMs);
       if (!isDrained) log.warn({ requests: admission.inFlightRequests }, 'stopping with requests inside');
       await engine.shutdown();
@@ -265,6 +287,20 @@ function readStats(engine: Engine, version: VersionEntry): VersionStats | undefi
   } catch {
     return undefined;
   }
+}
+
+function socketLimits(settings: Settings): SocketLimits {
+  return {
+    messageBytes: settings.wsMessageBytes,
+    inFlight: settings.wsInFlight,
+    unreadBytes: settings.wsUnreadBytes,
+    idleSeconds: settings.wsIdleSeconds,
+    lifetimeMs: settings.wsLifetimeMinutes * 60_000,
+    sockets: settings.wsSockets,
+    origins: settings.wsOrigins ?? '',
+    drainMs: settings.drainMs,
+    endingMs: SOCKET_ENDING_MS,
+  };
 }
 
 function packageVersion(): string {

@@ -44,6 +44,7 @@ export const ERRORS = {
   CONTROL_MODE: row(110, 503, 'client'),
   DUPLICATE_ID: row(120, 409, 'client'),
   TOO_MANY_IN_FLIGHT: row(121, 429, 'client', true),
+  UPGRADE_REQUIRED: row(122, 426, 'client'),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorName = keyof typeof ERRORS;

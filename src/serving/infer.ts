@@ -154,14 +154,21 @@ export class Infer {
   }
 
   private refuseRoute({ modelName, version }: InferRoute, responder: Responder): BodySink {
-    const answer = route(this.routing.table, modelName, version);
-    if (answer.target === undefined) return this.refuse(responder, answer.error, answer.message);
-    return this.refuse(
-      responder,
-      'NOT_READY',
-      `Request for model "${modelName}": no version is ready for requests that no rule of its rollout takes`,
-    );
+    const { error, message } = routeError(this.routing.table, modelName, version);
+    return this.refuse(responder, error, message);
   }
+}
+
+/** Why `targetIn` had no target. */
+export function routeError(
+  table: RouteTable,
+  modelName: string,
+  version: string | undefined,
+): { readonly error: ErrorName; readonly message: string } {
+  const answer = route(table, modelName, version);
+  if (answer.target === undefined) return answer;
+  const message = `Request for model "${modelName}": no version is ready for requests that no rule of its rollout takes`;
+  return { error: 'NOT_READY', message };
 }
 
 /** At once, so that a client which waits for a go-ahead never sends the body; a modest rest is read and dropped. */

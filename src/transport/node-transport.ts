@@ -6,6 +6,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Server as NetServer, type AddressInfo } from 'node:net';
 import type { BodySink, Reply, RequestHandler, RequestHead, Responder } from '../core/exchange.js';
 import { errorReply } from '../serving/replies.js';
+import type { SocketDoor } from '../core/socket.js';
+import { openNodeDoor } from './node-sockets.js';
 import type { Listening, Transport } from './transport.js';
 
 const MAX_HEAD_BYTES = 16_384;
@@ -115,7 +117,7 @@ export class NodeTransport implements Transport {
     private readonly reportFault: (error: unknown) => void,
   ) {}
 
-  listen(host: string, port: number, handler: RequestHandler): Promise<Listening> {
+  listen(host: string, port: number, handler: RequestHandler, door?: SocketDoor): Promise<Listening> {
     const server = createServer({
       maxHeaderSize: MAX_HEAD_BYTES,
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -127,6 +129,13 @@ export class NodeTransport implements Transport {
     server.on('checkContinue', (request, response) => {
       this.serve(request, response, handler, true);
     });
+    const closeSockets =
+      door === undefined
+        ? () => undefined
+        : openNodeDoor(server, door, {
+            headOf: (request) => new NodeHead(request),
+            reportFault: this.reportFault,
+          });
     return new Promise((resolve, reject) => {
       server.once('error', reject);
       server.listen(port, host, () => {
@@ -138,6 +147,7 @@ export class NodeTransport implements Transport {
             NetServer.prototype.close.call(server);
           },
           close: () => {
+            closeSockets();
             closeAll(server);
           },
         });

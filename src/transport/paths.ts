@@ -10,7 +10,7 @@ interface ModelPath {
 export type InferPath = { readonly kind: 'infer' } & ModelPath;
 
 export type ReadPath =
-  | { readonly kind: 'server' | 'live' | 'ready' | 'models' | 'stats' }
+  | { readonly kind: 'server' | 'live' | 'ready' | 'models' | 'stats' | 'ws' }
   | ({ readonly kind: 'model' | 'model-ready' | 'model-config' | 'model-stats' } & ModelPath);
 
 export type PathRoute = InferPath | ReadPath;
@@ -23,6 +23,7 @@ const FIXED: ReadonlyMap<string, PathRoute> = new Map<string, PathRoute>([
   ['/v2/models', { kind: 'models' }],
   // As in Triton, this hides the metadata of a model called stats.
   ['/v2/models/stats', { kind: 'stats' }],
+  ['/v2/ws', { kind: 'ws' }],
 ]);
 
 const MODELS_PREFIX = '/v2/models/';

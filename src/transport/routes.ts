@@ -76,6 +76,8 @@ export class Routes {
         return this.metadata.live();
       case 'ready':
         return this.metadata.ready();
+      case 'ws':
+        return errorReply('UPGRADE_REQUIRED', 'Expected a WebSocket upgrade', [['upgrade', 'websocket']]);
       case 'models':
         return this.metadata.modelNames();
       case 'model-ready':

@@ -3,6 +3,7 @@
  * and node:http with ws where no uWebSockets.js binary fits. Everything above this file is the same for both.
  */
 import type { RequestHandler } from '../core/exchange.js';
+import type { SocketDoor } from '../core/socket.js';
 
 export type { BodySink, Reply, RequestHandler, RequestHead, Responder } from '../core/exchange.js';
 
@@ -16,5 +17,6 @@ export interface Listening {
 
 export interface Transport {
   readonly name: 'uWebSockets.js' | 'node:http';
-  listen(host: string, port: number, handler: RequestHandler): Promise<Listening>;
+  /** `door`: takes the WebSockets of its path; without one there are none. */
+  listen(host: string, port: number, handler: RequestHandler, door?: SocketDoor): Promise<Listening>;
 }

@@ -7,13 +7,16 @@ import { STATUS_CODES } from 'node:http';
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { BodySink, Reply, RequestHandler, RequestHead, Responder } from '../core/exchange.js';
 import { BINARY_TYPE, errorReply } from '../serving/replies.js';
+import type { SocketDoor } from '../core/socket.js';
 import type { Listening, Transport } from './transport.js';
+import { uwsBehavior, type UpgradeParts, type UwsSocketBehavior } from './uws-sockets.js';
 
 /** What is used of the library; its own types leave out the options of `listen` and differ from package to package. */
 export interface Uws {
   App(): {
     any(pattern: string, handler: (response: HttpResponse, request: HttpRequest) => void): void;
     post(pattern: string, handler: (response: HttpResponse, request: HttpRequest) => void): void;
+    ws(pattern: string, behavior: UwsSocketBehavior): void;
     listen(
       host: string,
       port: number,
@@ -149,9 +152,10 @@ export class UwsTransport implements Transport {
     private readonly reportFault: (error: unknown) => void,
   ) {}
 
-  listen(host: string, port: number, handler: RequestHandler): Promise<Listening> {
+  listen(host: string, port: number, handler: RequestHandler, door?: SocketDoor): Promise<Listening> {
     const { uws } = this;
     const app = uws.App();
+    if (door !== undefined) app.ws(door.path, uwsBehavior(door, this.upgradeParts()));
     // A route of its own saves the hot path one call into the library.
     app.post('/*', (response, request) => {
       this.serve(response, request, 'POST', handler);
@@ -184,6 +188,23 @@ export class UwsTransport implements Transport {
         });
       });
     });
+  }
+
+  private upgradeParts(): UpgradeParts {
+    const { head, reportFault } = this;
+    return {
+      headOf: (request) => {
+        head.hold(request, 'GET');
+        return head;
+      },
+      release: () => {
+        head.release();
+      },
+      refuse: (response, reply) => {
+        new UwsExchange(response, false).send(reply);
+      },
+      reportFault,
+    };
   }
 
   private serve(response: HttpResponse, request: HttpRequest, method: string, handler: RequestHandler): void {

@@ -24,6 +24,12 @@ t.test('without anything else the defaults hold', (t) => {
     allowAnonymous: false,
     jsonBodyBytes: 16_777_216,
     binaryBodyBytes: 67_108_864,
+    wsMessageBytes: 16_777_216,
+    wsInFlight: 64,
+    wsUnreadBytes: 1_048_576,
+    wsIdleSeconds: 30,
+    wsLifetimeMinutes: 240,
+    wsSockets: 20_000,
     transport: 'auto',
     drainMs: 25_000,
     hardStopMs: 30_000,
@@ -208,9 +214,10 @@ t.test('docs/configuration.md has every setting with its flag, its variable and 
     const row = text.split('\n').find((line) => line.startsWith(`| \`${name}\` |`)) ?? '';
     const { kind, defaultValue } = settingFacts(name);
     const flag = `--${kind === 'switch' && defaultValue === true ? 'no-' : ''}${flagName(name)}`;
-    const shown = name.endsWith('BodyBytes')
-      ? `${Number(defaultValue) / 1024 ** 2} MiB`
-      : (defaultValue ?? '');
+    const shown =
+      name.endsWith('Bytes') && defaultValue !== undefined
+        ? `${Number(defaultValue) / 1024 ** 2} MiB`
+        : (defaultValue ?? '');
     t.ok(row.includes(`\`${variableName(name)}\``), name);
     t.ok(name === 'repository' || row.includes(`\`${flag}\``), `${name} as ${flag}`);
     t.ok(row.includes(String(shown)), `${name}: default ${shown}`);

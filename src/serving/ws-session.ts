@@ -1,0 +1,289 @@
+/**
+ * One WebSocket from its hello to its end: the requests it has in flight, what it may still ask, and the answers that wait
+ * for the end of a delivery. Lives on the loop; the hot path makes no promise, no closure and no string.
+ *
+ *   OPEN --goodbye--> LEAVING --last answer--> ENDED --closed--> gone
+ *     |--breach, slow reader, fault-----------> ENDED
+ *
+ * The engine owns a message's bytes from `readFrame` on; each request leaves admission exactly once, when it is answered.
+ */
+import { ERRORS, errorName, type ErrorName } from '../core/errors.js';
+import type { Socket, SocketCaller, SocketSink } from '../core/socket.js';
+import { FRAME_FACTS, FRAME_FLAGS, FRAME_KINDS, FRAME_TEXTS } from '../engine/frame-facts.js';
+import { CLOSE_CODES, type CloseReason } from '../wire/protocol.js';
+import { errorFrame, goodbyeFrame, type GoodbyeReasonName } from '../wire/server-frames.js';
+import { routeError, type InferRoute } from './infer.js';
+import { FrameRequest, type Asker } from './frame-request.js';
+import type { SessionContext } from './ws-context.js';
+
+/** What a client waits before it tries again where nothing better is known. */
+const RETRY_MS: Partial<Record<ErrorName, number>> = {
+  QUEUE_FULL: 1000,
+  DRAINING: 1000,
+  NOT_READY: 1000,
+  TOO_MANY_IN_FLIGHT: 1,
+};
+
+/** Bytes of a close reason, by the WebSocket protocol. */
+const MOST_REASON_BYTES = 123;
+/** Below every level that a client may ask for lies the background, which is not for clients. */
+const LOWEST_PRIORITY = 254;
+
+const { KIND, ID, MODEL_NUMBER, DEADLINE_MS, PRIORITY, FLAGS } = FRAME_FACTS;
+const { HAS_MODEL, HAS_VERSION } = FRAME_FLAGS;
+
+export class WsSession implements SocketSink, Asker {
+  private readonly inFlight = new Map<number, FrameRequest>();
+  /** Answers of this delivery. */
+  private readonly outgoing: Uint8Array[] = [];
+  private isWaitingToSend = false;
+  private isLagging = false;
+  private isLeaving = false;
+  private isEnded = false;
+  /** When a leaving or ended socket is cut off. */
+  private cutOffMs = Infinity;
+
+  constructor(
+    private readonly context: SessionContext,
+    private readonly socket: Socket,
+    readonly caller: SocketCaller,
+    readonly openedMs: number,
+  ) {}
+
+  message(message: ArrayBuffer, isBinary: boolean): void {
+    if (this.isEnded) return;
+    const { engine, counts, limits } = this.context;
+    counts.messages += 1;
+    if (!isBinary) {
+      this.end('TEXT_MESSAGE', 'expected binary messages, got text');
+      return;
+    }
+    const bytes = message.byteLength;
+    if (bytes > this.context.messageLimitBytes) {
+      this.end(
+        'TOO_LARGE',
+        `expected a message of at most ${this.context.messageLimitBytes} bytes, got ${bytes}`,
+      );
+      return;
+    }
+    const bodyId = engine.readFrame(message);
+    if (bodyId < 0) {
+      this.end(bodyId === -ERRORS.BAD_REQUEST.number ? 'BAD_FRAME' : 'SERVER_FAULT', engine.lastErrorText());
+      return;
+    }
+    const facts = engine.frameFacts;
+    const id = facts[ID]!;
+    if (facts[KIND] === FRAME_KINDS.REQUEST) {
+      if (this.inFlight.has(id)) {
+        this.refuse(bodyId, id, 'DUPLICATE_ID', `expected an id that is not in flight, got ${id} again`);
+      } else if (this.inFlight.size >= limits.inFlight) {
+        this.refuse(
+          bodyId,
+          id,
+          'TOO_MANY_IN_FLIGHT',
+          `expected at most ${limits.inFlight} requests in flight`,
+        );
+      } else if (this.isLagging) {
+        this.refuse(bodyId, id, 'TOO_MANY_IN_FLIGHT', 'answers wait to be read: read them first');
+      } else {
+        this.begin(bodyId, id, bytes);
+      }
+    } else if (facts[KIND] === FRAME_KINDS.CANCEL) {
+      const request = this.inFlight.get(id);
+      if (request !== undefined) engine.cancel(request.ticket);
+    } else {
+      this.end('NOT_ALLOWED', 'expected a request or a cancel, got a frame that only the server sends');
+    }
+  }
+
+  drained(): void {
+    this.noteUnread();
+  }
+
+  closed(code: number): void {
+    if (!this.isEnded) this.count(code === 1000 || code === 1001 ? 'CLIENT_LEFT' : 'LOST');
+    this.stop();
+    this.context.left(this);
+  }
+
+  answered(request: FrameRequest, status: number, bytes: Uint8Array): void {
+    const { context } = this;
+    const { id } = request;
+    this.inFlight.delete(id);
+    context.admission.leave(request.bytes);
+    request.asker = undefined;
+    context.spareRequests.push(request);
+    if (this.isEnded) return;
+    context.counts.answers += 1;
+    this.outgoing.push(status === 0 ? bytes : failureFrame(id, errorName(status), textOf(bytes)));
+    if (this.isWaitingToSend) return;
+    this.isWaitingToSend = true;
+    context.waitingToSend.push(this);
+  }
+
+  /** At the end of a delivery: everything that became ready goes out together. */
+  flush(): void {
+    this.isWaitingToSend = false;
+    if (this.isEnded) return;
+    this.socket.send(this.outgoing);
+    this.outgoing.length = 0;
+    this.noteUnread();
+    if (this.isLeaving) this.endWhenIdle();
+  }
+
+  sendNow(frame: Uint8Array): void {
+    if (this.isEnded) return;
+    this.outgoing.push(frame);
+    this.flush();
+  }
+
+  /** No new requests; the socket closes after the last answer, or after `drainMs`. */
+  sayGoodbye(reason: GoodbyeReasonName, drainMs: number, reconnectAfterMs: number, nowMs: number): void {
+    if (this.isEnded || this.isLeaving) return;
+    this.isLeaving = true;
+    this.cutOffMs = nowMs + drainMs;
+    this.sendNow(goodbyeFrame(reason, drainMs, reconnectAfterMs));
+  }
+
+  /** Ends what is over its time. */
+  look(nowMs: number): void {
+    const { lifetimeMs, drainMs, endingMs } = this.context.limits;
+    if (this.isEnded) {
+      // The closing handshake has its time; a client that does not even read that is cut off.
+      if (this.cutOffMs === Infinity) this.cutOffMs = nowMs + endingMs;
+      else if (nowMs >= this.cutOffMs) this.socket.terminate();
+    } else if (this.caller.isRevoked) {
+      this.end('NOT_ALLOWED', 'the key is not known any more');
+    } else if (nowMs >= this.cutOffMs) {
+      this.end('GOING_AWAY', 'the time for the last answers is over');
+    } else if (nowMs - this.openedMs >= lifetimeMs) {
+      this.sayGoodbye('LIFETIME', drainMs, 0, nowMs);
+    }
+  }
+
+  private begin(bodyId: number, id: number, bytes: number): void {
+    const { admission, engine, headers, routing, spareRequests } = this.context;
+    if (this.isLeaving || admission.isDraining) {
+      this.refuse(bodyId, id, 'DRAINING', 'the server is stopping, or this socket is: use another');
+      return;
+    }
+    if (!admission.hasRoomFor(bytes)) {
+      this.refuse(
+        bodyId,
+        id,
+        'QUEUE_FULL',
+        'the requests inside are at the limit of their memory; try again',
+      );
+      return;
+    }
+    const facts = engine.frameFacts;
+    const deadlineMs = facts[DEADLINE_MS]!;
+    const priority = facts[PRIORITY]!;
+    const inferRoute = this.routeOf(bodyId, facts[MODEL_NUMBER]!, facts[FLAGS]!);
+    if (inferRoute === undefined) {
+      this.refuse(
+        bodyId,
+        id,
+        'BAD_REQUEST',
+        'expected either a model_number from the hello or the name of a model',
+      );
+      return;
+    }
+    if (!this.caller.may('infer', inferRoute.modelName)) {
+      this.refuse(bodyId, id, 'FORBIDDEN', `the key is not good for model "${inferRoute.modelName}"`);
+      return;
+    }
+    headers.bodyId = bodyId;
+    const target = inferRoute.targetIn(routing.table, headers);
+    if (target === undefined) {
+      const { error, message } = routeError(routing.table, inferRoute.modelName, inferRoute.version);
+      this.refuse(bodyId, id, error, message);
+      return;
+    }
+    const request = spareRequests.pop() ?? new FrameRequest();
+    const ticket = engine.submitBody(
+      target.version.handle,
+      0,
+      bodyId,
+      deadlineMs,
+      priority > LOWEST_PRIORITY ? LOWEST_PRIORITY : priority,
+      request,
+    );
+    if (ticket < 0) {
+      spareRequests.push(request);
+      this.sendNow(failureFrame(id, errorName(-ticket), engine.lastErrorText()));
+      return;
+    }
+    request.asker = this;
+    request.id = id;
+    request.ticket = ticket;
+    request.bytes = bytes;
+    this.inFlight.set(id, request);
+    admission.enter(bytes);
+  }
+
+  private routeOf(bodyId: number, modelNumber: number, flags: number): InferRoute | undefined {
+    const { engine, targets } = this.context;
+    const hasName = (flags & HAS_MODEL) !== 0;
+    if (hasName === (modelNumber !== 0)) return undefined;
+    const byNumber = hasName ? undefined : targets.byNumber(modelNumber);
+    if ((flags & HAS_VERSION) === 0)
+      return hasName ? targets.byName(engine.frameText(bodyId, FRAME_TEXTS.MODEL), undefined) : byNumber;
+    const modelName = hasName ? engine.frameText(bodyId, FRAME_TEXTS.MODEL) : byNumber?.modelName;
+    return modelName === undefined
+      ? undefined
+      : targets.byName(modelName, engine.frameText(bodyId, FRAME_TEXTS.VERSION));
+  }
+
+  private refuse(bodyId: number, id: number, code: ErrorName, message: string): void {
+    this.context.engine.bodyDrop(bodyId);
+    this.sendNow(failureFrame(id, code, message));
+  }
+
+  private noteUnread(): void {
+    const { unreadBytes } = this.context.limits;
+    const unread = this.socket.unreadBytes;
+    this.isLagging = unread > unreadBytes / 2;
+    if (unread > unreadBytes && !this.isEnded)
+      this.end('SLOW_READER', `more than ${unreadBytes} bytes of answers were not read`);
+  }
+
+  private endWhenIdle(): void {
+    if (this.inFlight.size === 0) this.end('GOING_AWAY', 'all is answered');
+  }
+
+  end(reason: CloseReason, text: string): void {
+    if (this.isEnded) return;
+    this.count(reason);
+    this.stop();
+    this.socket.close(CLOSE_CODES[reason], cut(text));
+  }
+
+  /** Nobody waits for the answers any more. They still come, each to its request. */
+  private stop(): void {
+    this.isEnded = true;
+    this.cutOffMs = Infinity;
+    this.outgoing.length = 0;
+    for (const request of this.inFlight.values()) this.context.engine.cancel(request.ticket);
+  }
+
+  private count(end: CloseReason | 'CLIENT_LEFT' | 'LOST'): void {
+    this.context.counts.ends[end] += 1;
+  }
+}
+
+function failureFrame(id: number, code: ErrorName, message: string): Uint8Array {
+  return errorFrame(id, ERRORS[code].number, code, message, RETRY_MS[code] ?? 0);
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+}
+
+function cut(text: string): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= MOST_REASON_BYTES) return text;
+  let end = MOST_REASON_BYTES;
+  while (end > 0 && (bytes[end]! & 0xc0) === 0x80) end -= 1;
+  return bytes.toString('utf8', 0, end);
+}

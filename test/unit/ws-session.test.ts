@@ -1,0 +1,343 @@
+/**
+ * The rules of a WebSocket, without sockets and without models: a puppet engine says what each message is, a puppet socket
+ * keeps what was sent, and the clock is a number.
+ */
+import t from 'tap';
+import type { RequestHead } from '../../src/core/exchange.js';
+import type { Snapshot } from '../../src/core/snapshot.js';
+import type { SocketCaller } from '../../src/core/socket.js';
+import { FRAME_FLAGS, FRAME_KINDS } from '../../src/engine/frame-facts.js';
+import { Admission } from '../../src/serving/admission.js';
+import type { SocketLimits } from '../../src/serving/ws-context.js';
+import { WsDoor } from '../../src/serving/ws-door.js';
+import { requestFrame } from '../support/frames.js';
+import { PuppetEngine, type AnnouncedFrame } from '../support/puppet-engine.js';
+import { puppetHead } from '../support/puppet-http.js';
+import { modelEntry, routingOf, snapshotOf, versionEntry } from '../support/puppet-snapshot.js';
+import { PuppetSocket } from '../support/puppet-ws.js';
+
+const LIMITS: SocketLimits = {
+  messageBytes: 100_000,
+  inFlight: 2,
+  unreadBytes: 1000,
+  idleSeconds: 30,
+  lifetimeMs: 60_000,
+  sockets: 3,
+  origins: 'https://app.example',
+  drainMs: 5000,
+  endingMs: 2000,
+};
+
+const ANYONE: SocketCaller = { isRevoked: false, may: () => true };
+const MESSAGE = new Uint8Array(40).buffer;
+
+function request(
+  id: number,
+  changes: { number?: number; flags?: number; texts?: string[] } = {},
+): AnnouncedFrame {
+  const { number = 1, flags = 0, texts = [] } = changes;
+  return { facts: [FRAME_KINDS.REQUEST, id, number, 0, 0, flags], texts };
+}
+
+function setUp(limits: Partial<SocketLimits> = {}) {
+  const engine = new PuppetEngine();
+  const admission = new Admission({ jsonBodyBytes: 1, binaryBodyBytes: 1, inFlightBytes: 10_000 });
+  const models: { snapshot: Snapshot } = {
+    snapshot: snapshotOf(modelEntry('m', [versionEntry('m', '1', 11), versionEntry('m', '2', 12)])),
+  };
+  const clock = { nowMs: 0 };
+  const door = new WsDoor(
+    engine,
+    admission,
+    routingOf(models),
+    { ...LIMITS, ...limits },
+    'sluice test',
+    () => ({ caller: ANYONE }),
+    () => clock.nowMs,
+  );
+  const open = (caller: SocketCaller = ANYONE) => {
+    const socket = new PuppetSocket();
+    return { socket, sink: door.open(socket, caller) };
+  };
+  const say = (sink: ReturnType<typeof open>['sink'], frame: AnnouncedFrame, message = MESSAGE) => {
+    engine.frames.push(frame);
+    sink.message(message, true);
+  };
+  /** An answer of the engine is a frame for that id; any frame with an id will do. */
+  const answer = (index: number, id: number) => {
+    engine.answer(engine.submissions[index]!, requestFrame({ id, inputs: [] }));
+  };
+  return { engine, admission, models, clock, door, open, say, answer };
+}
+
+t.test('the hello comes first, and a request goes to the default version', async (t) => {
+  const { engine, open, say, answer } = setUp();
+  const { socket, sink } = open();
+  t.equal(socket.last.hello()?.maxInFlight(), 2);
+  t.equal(socket.last.hello()?.models(0)?.number(), 1);
+  t.equal(socket.last.hello()?.models(0)?.version(), '2');
+  say(sink, request(7));
+  t.equal(engine.submissions[0]?.handle, 12);
+  answer(0, 7);
+  t.equal(socket.writes.length, 1, 'nothing is written before the delivery is over');
+  engine.endDelivery();
+  t.equal(socket.last.request()?.id(), 7);
+});
+
+t.test('answers of one delivery leave in one write', async (t) => {
+  const { engine, open, say, answer } = setUp();
+  const first = open();
+  const second = open();
+  say(first.sink, request(1));
+  say(second.sink, request(1));
+  say(first.sink, request(2));
+  for (const [index, id] of [1, 1, 2].entries()) answer(index, id);
+  engine.endDelivery();
+  t.equal(first.socket.writes.length, 2, 'the hello, and both answers');
+  t.equal(first.socket.writes[1]?.length, 2);
+  t.equal(second.socket.writes[1]?.length, 1);
+});
+
+t.test('a model is named by number or by name, with a version or without', async (t) => {
+  const { engine, open, say } = setUp({ inFlight: 10 });
+  const { socket, sink } = open();
+  const { HAS_MODEL, HAS_VERSION } = FRAME_FLAGS;
+  say(sink, request(1, { number: 0, flags: HAS_MODEL, texts: ['m'] }));
+  say(sink, request(2, { number: 0, flags: HAS_MODEL + HAS_VERSION, texts: ['m', '1'] }));
+  say(sink, request(3, { number: 1, flags: HAS_VERSION, texts: ['', '1'] }));
+  t.same(
+    engine.submissions.map((submission) => submission.handle),
+    [12, 11, 11],
+  );
+  const refused = (frame: AnnouncedFrame) => {
+    say(sink, frame);
+    return socket.last.error()?.name();
+  };
+  t.equal(refused(request(4, { number: 0 })), 'BAD_REQUEST');
+  t.equal(refused(request(5, { number: 1, flags: HAS_MODEL, texts: ['m'] })), 'BAD_REQUEST');
+  t.equal(refused(request(6, { number: 99 })), 'BAD_REQUEST');
+  t.equal(refused(request(7, { number: 0, flags: HAS_MODEL, texts: ['x'] })), 'MODEL_NOT_FOUND');
+  t.equal(refused(request(8, { flags: HAS_VERSION, texts: ['', '3'] })), 'VERSION_NOT_FOUND');
+  t.equal(engine.openBodies.size, 0, 'what is refused is not kept');
+});
+
+t.test('what breaks the rules ends the socket with its code, and is counted', async (t) => {
+  const breaches: [
+    string,
+    number,
+    (sink: ReturnType<ReturnType<typeof setUp>['open']>['sink'], parts: ReturnType<typeof setUp>) => void,
+  ][] = [
+    ['TEXT_MESSAGE', 1003, (sink) => sink.message(MESSAGE, false)],
+    ['BAD_FRAME', 1007, (sink, { say }) => say(sink, { facts: [], refusal: 'é'.repeat(200) })],
+    ['NOT_ALLOWED', 1008, (sink, { say }) => say(sink, { facts: [FRAME_KINDS.OF_SERVER, 0, 0, 0, 0, 0] })],
+    ['TOO_LARGE', 1009, (sink) => sink.message(new ArrayBuffer(100_001), true)],
+  ];
+  for (const [reason, code, breach] of breaches) {
+    const parts = setUp();
+    const { socket, sink } = parts.open();
+    parts.say(sink, request(1));
+    breach(sink, parts);
+    t.equal(socket.end?.code, code, reason);
+    t.ok(Buffer.byteLength(socket.end?.reason ?? '') <= 123, 'a reason fits a close frame');
+    t.equal(parts.door.counts.ends[reason as 'BAD_FRAME'], 1);
+    t.ok(parts.engine.submissions[0]?.isCancelled, 'its requests are cancelled');
+    parts.say(sink, request(2));
+    t.equal(parts.engine.submissions.length, 1, 'and it is not listened to any more');
+    sink.closed(code);
+    t.equal(parts.door.counts.ends.LOST + parts.door.counts.ends.CLIENT_LEFT, 0, 'counted once');
+    parts.answer(0, 1);
+    parts.engine.endDelivery();
+    t.equal(parts.admission.inFlightRequests, 0);
+  }
+});
+
+t.test('more requests than the credit, and an id again, are refused; the others go on', async (t) => {
+  const { engine, open, say, answer } = setUp();
+  const { socket, sink } = open();
+  say(sink, request(1));
+  say(sink, request(1));
+  t.equal(socket.last.error()?.name(), 'DUPLICATE_ID');
+  say(sink, request(2));
+  say(sink, request(3));
+  t.equal(socket.last.error()?.name(), 'TOO_MANY_IN_FLIGHT');
+  t.equal(socket.last.error()?.id(), 3);
+  t.equal(engine.submissions.length, 2);
+  answer(0, 1);
+  engine.endDelivery();
+  say(sink, request(1));
+  t.equal(engine.submissions.length, 3, 'credit and id are back with the answer');
+});
+
+t.test('a refusal of the engine is told with its code and words', async (t) => {
+  const { engine, admission, open, say } = setUp();
+  const { socket, sink } = open();
+  engine.refusals.push({ code: 'SHAPE_MISMATCH', message: 'expected shape [1,4]' });
+  say(sink, request(9));
+  t.equal(socket.last.error()?.id(), 9);
+  t.equal(socket.last.error()?.code(), 3);
+  t.equal(socket.last.error()?.message(), 'expected shape [1,4]');
+  t.equal(admission.inFlightRequests, 0);
+  say(sink, request(10));
+  engine.fail(engine.submissions[0]!, 'QUEUE_FULL', 'full');
+  engine.endDelivery();
+  t.equal(socket.last.error()?.retryAfterMs(), 1000);
+});
+
+t.test('a cancel reaches the request; one for nobody is nothing', async (t) => {
+  const { engine, open, say } = setUp();
+  const { sink } = open();
+  say(sink, request(1));
+  say(sink, { facts: [FRAME_KINDS.CANCEL, 2, 0, 0, 0, 0] });
+  t.notOk(engine.submissions[0]?.isCancelled);
+  say(sink, { facts: [FRAME_KINDS.CANCEL, 1, 0, 0, 0, 0] });
+  t.ok(engine.submissions[0]?.isCancelled);
+});
+
+t.test('a client that leaves takes its requests with it', async (t) => {
+  const { engine, admission, door, open, say, answer } = setUp();
+  const { socket, sink } = open();
+  say(sink, request(1));
+  sink.closed(1006);
+  t.ok(engine.submissions[0]?.isCancelled);
+  t.equal(door.counts.ends.LOST, 1);
+  t.equal(door.counts.open, 0);
+  answer(0, 1);
+  engine.endDelivery();
+  t.equal(socket.writes.length, 1, 'nothing but the hello was written');
+  t.same([admission.inFlightRequests, admission.inFlightBytes], [0, 0]);
+});
+
+t.test('a slow reader gets nothing new done, then is closed; nothing is left out before', async (t) => {
+  const { engine, door, open, say, answer } = setUp();
+  const { socket, sink } = open();
+  say(sink, request(1));
+  socket.unreadBytes = 600;
+  answer(0, 1);
+  engine.endDelivery();
+  say(sink, request(2));
+  t.equal(socket.last.error()?.name(), 'TOO_MANY_IN_FLIGHT');
+  socket.unreadBytes = 100;
+  sink.drained();
+  say(sink, request(3));
+  t.equal(engine.submissions.length, 2);
+  socket.unreadBytes = 1001;
+  answer(1, 3);
+  engine.endDelivery();
+  t.equal(socket.last.request()?.id(), 3);
+  t.equal(socket.end?.code, 1013);
+  t.equal(door.counts.ends.SLOW_READER, 1);
+});
+
+t.test('an ended socket that does not close is cut off', async (t) => {
+  const { clock, door, open } = setUp();
+  const { socket, sink } = open();
+  sink.message(MESSAGE, false);
+  door.look();
+  clock.nowMs = 1999;
+  door.look();
+  t.notOk(socket.isTerminated);
+  clock.nowMs = 2000;
+  door.look();
+  t.ok(socket.isTerminated);
+});
+
+t.test('a stop: goodbye, refusals, the last answer, 1001', async (t) => {
+  const { engine, admission, clock, door, open, say, answer } = setUp();
+  const busy = open();
+  const idle = open();
+  const stuck = open();
+  say(busy.sink, request(1));
+  say(stuck.sink, request(1));
+  void admission.drain(60_000);
+  door.drain(5000);
+  t.equal(idle.socket.last.goodbye()?.reason(), 1);
+  t.equal(idle.socket.end?.code, 1001);
+  t.equal(busy.socket.end, undefined);
+  say(busy.sink, request(2));
+  t.equal(busy.socket.last.error()?.name(), 'DRAINING');
+  answer(0, 1);
+  engine.endDelivery();
+  t.equal(busy.socket.writes.at(-1)?.at(-1)?.request()?.id(), 1);
+  t.equal(busy.socket.end?.code, 1001);
+  clock.nowMs = 5000;
+  door.look();
+  t.equal(stuck.socket.end?.code, 1001, 'the time is over');
+  const answerToUpgrade = door.admit(puppetHead({}, 'GET'));
+  t.match(answerToUpgrade, { refusal: { status: 503 } });
+  answer(1, 1);
+});
+
+t.test('an old socket is asked to open another', async (t) => {
+  const { clock, door, open } = setUp();
+  const { socket } = open();
+  clock.nowMs = 59_999;
+  door.look();
+  t.equal(socket.end, undefined);
+  clock.nowMs = 60_000;
+  door.look();
+  t.equal(socket.last.goodbye()?.reason(), 2);
+  t.equal(socket.end?.code, 1001);
+});
+
+t.test('new models are told, under numbers that stay', async (t) => {
+  const { models, door, open } = setUp();
+  const { socket } = open();
+  door.look();
+  t.equal(socket.writes.length, 1, 'nothing new, nothing told');
+  models.snapshot = snapshotOf(
+    modelEntry('a', [versionEntry('a', '1', 20)]),
+    modelEntry('m', [versionEntry('m', '1', 11), versionEntry('m', '2', 12)]),
+  );
+  door.look();
+  const hello = socket.last.hello()!;
+  const numbers = new Map(
+    [0, 1].map((index) => [hello.models(index)?.name(), hello.models(index)?.number()]),
+  );
+  t.same([numbers.get('m'), numbers.get('a')], [1, 2]);
+});
+
+t.test(
+  'a key that is good for some models hears of no others, and ends the socket when it is revoked',
+  async (t) => {
+    const { models, door, open, say } = setUp();
+    models.snapshot = snapshotOf(
+      modelEntry('m', [versionEntry('m', '1', 11)]),
+      modelEntry('other', [versionEntry('other', '1', 20)]),
+    );
+    const caller = { isRevoked: false, may: (_scope: 'infer', name: string) => name === 'other' };
+    const { socket, sink } = open(caller);
+    t.equal(socket.last.hello()?.modelsLength(), 1);
+    t.equal(socket.last.hello()?.models(0)?.number(), 2);
+    say(sink, request(1));
+    t.equal(socket.last.error()?.name(), 'FORBIDDEN');
+    caller.isRevoked = true;
+    door.look();
+    t.equal(socket.end?.code, 1008);
+  },
+);
+
+t.test('who may open a socket', async (t) => {
+  const { door, open } = setUp();
+  const admits = (headers: Record<string, string>): boolean => {
+    const head: RequestHead = puppetHead(headers, 'GET');
+    return 'caller' in door.admit(head);
+  };
+  const host = 'localhost:8000';
+  t.ok(admits({ host }), 'no page at all');
+  t.ok(admits({ host, origin: 'http://localhost:8000' }), 'a page of this server');
+  t.ok(admits({ host, origin: 'HTTPS://App.Example' }));
+  for (const origin of [
+    'null',
+    'https://app.example.evil.org',
+    'https://evil.org/https://app.example',
+    'http://app.example',
+    'https://app.example:444',
+    'http://localhost:8001',
+    'http://localhost:8000.evil.org',
+  ])
+    t.notOk(admits({ host, origin }), origin);
+  t.notOk(admits({ origin: 'http://' }), 'no host to be the same as');
+  t.equal(door.counts.refused, 8);
+  for (let count = 0; count < 3; count += 1) open();
+  t.notOk(admits({ host }), 'as many as there may be');
+});
