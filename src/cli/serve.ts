@@ -94,7 +94,8 @@ async function serve(repository: string | undefined, command: Command): Promise<
   const server = await startServer(settings, log);
   signals.watch(server);
   writeTable(process.stdout, MODEL_TABLE_HEAD, modelTableRows(server.models()));
-  if (countReady(server) > 0) {
+  // A set of models that changes may begin empty.
+  if (countReady(server) > 0 || settings.modelControl !== 'none') {
     process.stdout.write(addresses(settings, server));
     return;
   }

@@ -232,9 +232,12 @@ export class ModelStore {
     const { read, wanted } = await this.planFor(found, given);
     if (wanted.length === 0)
       throw new SluiceError('CONFIG_INVALID', `model "${found.name}": no version is selected`);
-    if (given === undefined) return this.modelOf(found.name).apply(wanted, read);
-    this.overrides += 1;
-    return this.modelOf(found.name).apply(wanted, read, { origin: `override ${this.overrides}` });
+    const model = this.modelOf(found.name);
+    if (given !== undefined) this.overrides += 1;
+    const origin = given === undefined ? {} : { origin: `override ${this.overrides}` };
+    const outcomes = await model.apply(wanted, read, origin);
+    model.forget(new Set(found.versions.map(({ version }) => version)));
+    return outcomes;
   }
 
   private command<T>(modelName: string, work: () => Promise<T>): Promise<T> {

@@ -124,7 +124,7 @@ function parseJson(text: string, fileName: string): unknown {
 export function parseJsonConfig(source: string, fileName: string): { config: RawConfig; sluice: unknown } {
   const document = parseJson(source.replace(/^\uFEFF/, ''), fileName);
   const entries = asObject(document, fileName, 'an object (ModelConfig)');
-  const triton = Object.fromEntries(entries.filter(([key]) => key !== 'sluice'));
+  const triton = Object.fromEntries(entries.filter(([key]) => key !== 'sluice' && key !== '$schema'));
   const sluice = entries.find(([key]) => key === 'sluice')?.[1];
   return { config: readMessage(MODEL_CONFIG_TYPE, triton, fileName, 0), sluice };
 }

@@ -137,6 +137,9 @@ const sluiceSchema = z.strictObject({
 });
 type SluiceConfig = z.output<typeof sluiceSchema>;
 
+/** For editors. */
+export const SLUICE_JSON_SCHEMA = z.toJSONSchema(sluiceSchema, { io: 'input' });
+
 export type TensorConfig = z.output<typeof tensorSchema>;
 export type ModelConfig = Omit<z.output<typeof modelConfigSchema>, 'parameters'> & {
   readonly intraOpThreads: number;
