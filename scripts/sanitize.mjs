@@ -83,12 +83,12 @@ function counted(file, args, env) {
   return { passed: Number(found?.[1] ?? 0), failed: failed > 0 || status === 0 ? failed : 1, signal };
 }
 
-function runNative() {
-  const program = join(ROOT, out, 'Release', 'sluice_native_tests');
-  return counted(program, [], optionsFor(native));
+/** Address randomisation confuses the thread sanitizer. */
+function runNative(program) {
+  return counted('setarch', ['-R', join(ROOT, out, 'Release', program)], optionsFor(native));
 }
 
-/** The sanitizer's runtime must be the first library of the process; address randomisation confuses the thread one. */
+/** The sanitizer's runtime must be the first library of the process. */
 function runServers(testFiles) {
   const preload = execFileSync('g++', [`-print-file-name=${library}`], { encoding: 'utf8' }).trim();
   const env = {
@@ -117,7 +117,8 @@ if (process.exitCode !== undefined && process.exitCode !== 0) throw new SetupErr
 const chosen =
   files.length > 0 ? files : filesBelow(join(ROOT, 'test/e2e')).map((path) => path.slice(ROOT.length + 1));
 const parts = [
-  runNative(),
+  runNative('sluice_native_tests'),
+  runNative('sluice_thread_tests'),
   ...(values['native-only'] ? [] : [runServers(chosen.filter((path) => path.endsWith('.test.ts')))]),
 ];
 const reported = printReports();

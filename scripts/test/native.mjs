@@ -1,17 +1,27 @@
-// Runs the native tests: one executable without Node in it. Its lines are passed on; the last one has the counts.
+// Runs the native tests: executables without Node in them. Their lines are passed on; the last one has the counts.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../setup/stamp.mjs';
 
-const PLACES = ['build/Release/sluice_native_tests', 'build/sluice_native_tests'];
+const PROGRAMS = ['sluice_native_tests', 'sluice_thread_tests'];
+const FOLDERS = ['build/Release', 'build'];
 
-/** { passed, failed, skipped }; a missing executable and a crash count as one failure. */
+/** { passed, failed, skipped } over all programs; a missing executable and a crash count as one failure. */
 export function runNative() {
-  const program = PLACES.map((place) => join(ROOT, place)).find((file) => existsSync(file));
+  const sum = { passed: 0, failed: 0, skipped: 0 };
+  for (const { passed, failed } of PROGRAMS.map(runProgram)) {
+    sum.passed += passed;
+    sum.failed += failed;
+  }
+  return sum;
+}
+
+function runProgram(name) {
+  const program = FOLDERS.map((folder) => join(ROOT, folder, name)).find((file) => existsSync(file));
   if (!program) {
-    process.stdout.write(`native: FAILED, expected ${PLACES.join(' or ')}, found neither\n`);
-    return { passed: 0, failed: 1, skipped: 0 };
+    process.stdout.write(`native: FAILED, expected ${name} in ${FOLDERS.join(' or ')}\n`);
+    return { passed: 0, failed: 1 };
   }
   const { status, signal, stdout, error } = spawnSync(program, [], {
     cwd: ROOT,
@@ -26,6 +36,6 @@ export function runNative() {
   const failed = Number(counts?.[2] ?? 0);
   const isBroken = counts === null || (status !== 0 && failed === 0);
   if (isBroken)
-    process.stdout.write(`native: ended with ${error?.message ?? signal ?? `exit code ${status}`}\n`);
-  return { passed, failed: failed + (isBroken ? 1 : 0), skipped: 0 };
+    process.stdout.write(`native: ${name} ended with ${error?.message ?? signal ?? `exit code ${status}`}\n`);
+  return { passed, failed: failed + (isBroken ? 1 : 0) };
 }
