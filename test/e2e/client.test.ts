@@ -1,10 +1,10 @@
 /**
- * The client against a whole server, over both of its transports, by HTTP: every data type, outputs, versions,
+ * The client against a whole server, over both of its transports, by WebSocket and by HTTP: every data type, outputs, versions,
  * batches, errors. The truth of each case stands next to it.
  */
 import t, { type Test } from 'tap';
 import type { DataType, InputData } from '../../src/client/data-types.js';
-import { httpClient, toStrings, type InferClient } from '../../src/client/node.js';
+import { connect, httpClient, toStrings, type InferClient } from '../../src/client/node.js';
 import { linkedRepository, startTestServer } from '../support/running.js';
 
 const SAMPLES: readonly [DataType, InputData][] = [
@@ -112,12 +112,44 @@ for (const transport of ['uws', 'node']) {
   t.test(`over ${transport}`, async (t) => {
     const { server } = await startTestServer(t, linkedRepository(t, MODELS), { transport });
     const url = `http://127.0.0.1:${server.port}`;
-    const client = httpClient(url);
-    await t.test('HTTP', async (t) => {
-      await checkDataTypes(t, client);
-      await checkRequests(t, client);
-      await checkRefusals(t, client);
+    const socket = await connect(url, { connections: 2 });
+    t.teardown(() => {
+      socket.close();
     });
-    client.close();
+    for (const [name, client] of [
+      ['WebSocket', socket],
+      ['HTTP', httpClient(url)],
+    ] as const) {
+      await t.test(name, async (t) => {
+        await checkDataTypes(t, client);
+        await checkRequests(t, client);
+        await checkRefusals(t, client);
+      });
+      if (name === 'HTTP') client.close();
+    }
+
+    await t.test('the server stops', async (t) => {
+      t.match(socket.models.get('versioned'), {
+        version: '2',
+        inputs: [{ name: 'INPUT0', datatype: 'FP32' }],
+      });
+      const ask = (deadlineMs: number) =>
+        socket
+          .infer('versioned', { INPUT0: Float32Array.of(1, 2, 3, 4) }, { deadlineMs })
+          .catch((error: unknown) => error);
+      // They cross the goodbye: read and answered, or not read and kept for a server that does not come.
+      const crossing = [ask(300), ask(300)];
+      const isDrained = server.stop();
+      for (const answer of await Promise.all(crossing)) {
+        const { code, mayHaveRun, version } = answer as {
+          code?: string;
+          mayHaveRun?: boolean;
+          version?: string;
+        };
+        t.ok(version === '2' || (code === 'DEADLINE_PASSED' && mayHaveRun === false), `${version ?? code}`);
+      }
+      socket.close();
+      t.equal(await isDrained, true);
+    });
   });
 }
