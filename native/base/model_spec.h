@@ -37,6 +37,7 @@ struct ReplyFrame {
   };
   std::vector<uint8_t> head;
   size_t id_at = 0;
+  size_t times_at = 0;  // of the stages' four numbers; 0: the reply does not tell them
   std::vector<Output> outputs;
 };
 
@@ -51,6 +52,7 @@ struct ModelSpec {
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
   ReplyFrame reply_frame;
+  ReplyFrame timed_reply_frame;
 
   bool has_batch_dim() const { return max_batch_rows > 0; }
 };

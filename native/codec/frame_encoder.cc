@@ -1,9 +1,12 @@
 #include "codec/frame_encoder.h"
 
+#include <algorithm>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "codec/inference_generated.h"
 #include "codec/tensor_check.h"
 
@@ -80,21 +83,36 @@ class Layout {
 
 using wire::Frame;
 using wire::InferResponse;
+using wire::StageTimes;
 using wire::Tensor;
 
-// The tensors that are in `wanted`, with the rank that `rank_of` tells for each.
+// Answers where the four numbers go.
+size_t LayTimes(Layout* layout, size_t offset_at) {
+  const size_t vtable = layout->Vtable(StageTimes::VT_ENCODE_US, 20,
+                                       {{StageTimes::VT_DECODE_US, 4},
+                                        {StageTimes::VT_QUEUE_US, 8},
+                                        {StageTimes::VT_RUN_US, 12},
+                                        {StageTimes::VT_ENCODE_US, 16}});
+  layout->PadTo(4);
+  layout->PointHere(offset_at);
+  return layout->Table(vtable, 20) + 4;
+}
+
+// The tensors that are in `wanted`, with the rank that `rank_of` tells for each; and room for the times.
 template <typename RankOf>
-void Lay(const ModelSpec& spec, uint64_t wanted, RankOf rank_of, ReplyFrame* frame) {
+void Lay(const ModelSpec& spec, uint64_t wanted, bool has_times, RankOf rank_of, ReplyFrame* frame) {
   frame->outputs.clear();
   Layout layout(&frame->head);
   const size_t root_at = layout.Put(uint32_t{0});
   for (const char letter : std::string_view(wire::FrameIdentifier(), 4)) layout.Put(letter);
   const size_t frame_vtable = layout.Vtable(Frame::VT_RESPONSE, 8, {{Frame::VT_RESPONSE, 4}});
-  const size_t response_vtable = layout.Vtable(InferResponse::VT_OUTPUTS, 20,
-                                               {{InferResponse::VT_ID, 4},
-                                                {InferResponse::VT_MODEL, 8},
-                                                {InferResponse::VT_VERSION, 12},
-                                                {InferResponse::VT_OUTPUTS, 16}});
+  const size_t response_vtable =
+      layout.Vtable(InferResponse::VT_TIMES, 24,
+                    {{InferResponse::VT_ID, 4},
+                     {InferResponse::VT_MODEL, 8},
+                     {InferResponse::VT_VERSION, 12},
+                     {InferResponse::VT_OUTPUTS, 16},
+                     {InferResponse::VT_TIMES, static_cast<uint16_t>(has_times ? 20 : 0)}});
   const size_t tensor_vtable = layout.Vtable(Tensor::VT_DATA, 20,
                                              {{Tensor::VT_NAME, 4},
                                               {Tensor::VT_SHAPE, 8},
@@ -105,7 +123,7 @@ void Lay(const ModelSpec& spec, uint64_t wanted, RankOf rank_of, ReplyFrame* fra
   layout.PointHere(root_at);
   const size_t root = layout.Table(frame_vtable, 8);
   layout.PointHere(root + 4);
-  const size_t response = layout.Table(response_vtable, 20);
+  const size_t response = layout.Table(response_vtable, 24);
   frame->id_at = response + 4;
 
   layout.PointHere(response + 16);
@@ -134,6 +152,7 @@ void Lay(const ModelSpec& spec, uint64_t wanted, RankOf rank_of, ReplyFrame* fra
   layout.Text(response + 8, spec.name);
   layout.Text(response + 12, spec.version);
   layout.PadTo(4);
+  frame->times_at = has_times ? LayTimes(&layout, response + 20) : 0;
 }
 
 // Where a tensor's bytes begin when `at` bytes are written: behind their count, at a multiple of 16.
@@ -169,6 +188,19 @@ Status Fill(const ReplyFrame& frame, const std::vector<OutputRows>& outputs, uin
   return Status();
 }
 
+uint32_t Us(int64_t begin_ns, int64_t end_ns) {
+  const int64_t us = std::max<int64_t>(end_ns - begin_ns, 0) / 1000;
+  return static_cast<uint32_t>(std::min<int64_t>(us, std::numeric_limits<uint32_t>::max()));
+}
+
+// Last of all, so that the encoding is in it.
+void FillTimes(const Request& request, uint8_t* at) {
+  const uint32_t times[] = {Us(request.submitted_ns, request.decoded_ns),
+                            Us(request.decoded_ns, request.taken_ns), Us(request.taken_ns, request.ran_ns),
+                            Us(request.ran_ns, NowNs())};
+  std::memcpy(at, times, sizeof(times));
+}
+
 bool IsAsLaid(const ReplyFrame& frame, const std::vector<OutputRows>& outputs, uint64_t all,
               uint64_t wanted) {
   if (wanted != all) return false;
@@ -182,20 +214,25 @@ bool IsAsLaid(const ReplyFrame& frame, const std::vector<OutputRows>& outputs, u
 
 void LayReplyFrame(ModelSpec* spec) {
   const int batch_dims = spec->has_batch_dim() ? 1 : 0;
-  Lay(
-      *spec, AllBits(spec->outputs.size()),
-      [&](size_t i) { return batch_dims + static_cast<int>(spec->outputs[i].dims.size()); },
-      &spec->reply_frame);
+  const uint64_t all = AllBits(spec->outputs.size());
+  const auto rank_of = [&](size_t i) { return batch_dims + static_cast<int>(spec->outputs[i].dims.size()); };
+  Lay(*spec, all, false, rank_of, &spec->reply_frame);
+  Lay(*spec, all, true, rank_of, &spec->timed_reply_frame);
 }
 
 Status EncodeFrame(const ModelSpec& spec, const std::vector<OutputRows>& outputs, Request* request) {
   request->reply_head_bytes = 0;
-  if (IsAsLaid(spec.reply_frame, outputs, AllBits(spec.outputs.size()), request->wanted_outputs)) {
-    return Fill(spec.reply_frame, outputs, request->frame_id, &request->reply);
+  ReplyFrame own;
+  const ReplyFrame* frame = request->wants_times ? &spec.timed_reply_frame : &spec.reply_frame;
+  if (!IsAsLaid(*frame, outputs, AllBits(spec.outputs.size()), request->wanted_outputs)) {
+    Lay(
+        spec, request->wanted_outputs, request->wants_times, [&](size_t i) { return outputs[i].dims.rank; },
+        &own);
+    frame = &own;
   }
-  ReplyFrame frame;
-  Lay(spec, request->wanted_outputs, [&](size_t i) { return outputs[i].dims.rank; }, &frame);
-  return Fill(frame, outputs, request->frame_id, &request->reply);
+  Status status = Fill(*frame, outputs, request->frame_id, &request->reply);
+  if (status.ok() && frame->times_at != 0) FillTimes(*request, request->reply.data() + frame->times_at);
+  return status;
 }
 
 }  // namespace sluice

@@ -11,7 +11,7 @@
 
 namespace sluice {
 
-// Fills in `spec->reply_frame`; everything else of the spec must be there.
+// Fills in `spec->reply_frame` and `spec->timed_reply_frame`; everything else of the spec must be there.
 void LayReplyFrame(ModelSpec* spec);
 
 // One finished FlatBuffer into request->reply, without another copy. `outputs` are in the model's order.

@@ -62,6 +62,7 @@ Status RunRequests(ModelVersion* version, RunPlace* place, Request* const* reque
     const std::vector<OutputRows>& piece = cutter.Next(request->part_rows);
     if (!request->is_whole() && !KeepPart(spec, piece, request, &all_rows)) continue;
     const std::vector<OutputRows>& outputs = request->is_whole() ? piece : all_rows;
+    request->ran_ns = place->times.ran_ns;
     if (Status encoded = EncodeReply(spec, outputs, request); !encoded.ok()) {
       request->Fail(encoded);
     } else if (request->tap != nullptr) {

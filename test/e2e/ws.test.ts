@@ -133,6 +133,28 @@ for (const transport of ['uws', 'node'] as const) {
       client.close();
     });
 
+    t.test('times are told where they are asked for', async (t) => {
+      const client = await WsClient.open(server.port);
+      await client.frame();
+      const a = Array.from({ length: 16 }, (_, index) => index);
+      const inputs = [floats('INPUT0', a), floats('INPUT1', a)];
+      const beforeMs = performance.now();
+      client.send(requestFrame({ id: 1, model: 'add_sub', inputs, wantTimes: true }));
+      const frame = await client.frame();
+      const wallUs = (performance.now() - beforeMs) * 1000;
+      const times = frame.response()?.times();
+      const stagesUs = [times?.decodeUs(), times?.queueUs(), times?.runUs(), times?.encodeUs()];
+      const sumUs = stagesUs.reduce<number>((sum, us) => sum + (us ?? NaN), 0);
+      t.ok(
+        sumUs > 0 && sumUs <= wallUs,
+        `${stagesUs.join(' + ')} us lie inside the ${wallUs} us of the request`,
+      );
+      t.same(outputFloats(frame, 0), addSub(a, a).sum);
+      client.send(requestFrame({ id: 2, model: 'add_sub', inputs }));
+      t.equal((await client.frame()).response()!.times(), null);
+      client.close();
+    });
+
     t.test('errors name the request, the code and what was expected; the socket goes on', async (t) => {
       const client = await WsClient.open(server.port);
       await client.frame();

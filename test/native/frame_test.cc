@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "base/clock.h"
 #include "check.h"
 #include "codec/frame_encoder.h"
 #include "frames.h"
@@ -274,6 +275,38 @@ TEST("some outputs alone, and ranks that differ from the signature, make valid f
   CHECK_EQ(response->outputs()->size(), 1u);
   CHECK_EQ(response->outputs()->Get(0)->position(), 1);
   CHECK_EQ(response->outputs()->Get(0)->shape()->size(), 3u);
+}
+
+TEST("a reply tells the times of its stages where they were asked for, and only there") {
+  const ModelSpec spec = TwoOutputs();
+  const std::vector<uint8_t> words = BytesOfStrings({"abc"});
+  const std::vector<uint8_t> numbers = BytesOf<double>({1.5, 2.5});
+  Request request;
+  // All outputs are laid out beforehand, one alone is not.
+  for (const uint64_t wanted : {3, 2}) {
+    request.wanted_outputs = wanted;
+    request.wants_times = true;
+    request.ran_ns = NowNs() - 4'000'000;
+    request.taken_ns = request.ran_ns - 3'000'000;
+    request.decoded_ns = request.taken_ns - 2'000'000;
+    request.submitted_ns = request.decoded_ns - 1'000'000;
+    CHECK(EncodeFrame(spec, {Rows({1, 1}, words), Rows({1, 2}, numbers)}, &request).ok());
+    const int64_t since_run_us = (NowNs() - request.ran_ns) / 1000;
+    const wire::InferResponse* response = Verified(request);
+    CHECK_EQ(response->model()->str(), "näme");
+    const wire::Tensor* last = response->outputs()->Get(response->outputs()->size() - 1);
+    CHECK(std::equal(numbers.begin(), numbers.end(), last->data()->begin(), last->data()->end()));
+    CHECK_EQ((last->data()->Data() - request.reply.data()) % 16, 0);
+    CHECK(response->times() != nullptr);
+    CHECK_EQ(response->times()->decode_us(), 1000u);
+    CHECK_EQ(response->times()->queue_us(), 2000u);
+    CHECK_EQ(response->times()->run_us(), 3000u);
+    CHECK(response->times()->encode_us() >= 4000u);
+    CHECK(response->times()->encode_us() <= since_run_us);
+    request.wants_times = false;
+    CHECK(EncodeFrame(spec, {Rows({1, 1}, words), Rows({1, 2}, numbers)}, &request).ok());
+    CHECK(Verified(request)->times() == nullptr);
+  }
 }
 
 TEST("no byte of an earlier reply is left in a later one") {
