@@ -20,6 +20,7 @@ import type { Engine, EngineInfo } from './engine/engine.js';
 import { Metrics } from './metrics/metrics.js';
 import { processMetrics } from './metrics/process-metrics.js';
 import { serverMetrics } from './metrics/server-metrics.js';
+import { socketMetrics } from './metrics/socket-metrics.js';
 import { FirstRun } from './models/first-run.js';
 import { containerLimitBytes, MemoryAdmission } from './models/memory-admission.js';
 import { Operations } from './models/operations.js';
@@ -148,7 +149,7 @@ export async function startServer(
     statsOf,
     tritonMetrics: settings.tritonMetrics,
     // What other parts have to show is added here.
-    sources: [serverMetrics(facts, admission), processMetrics()],
+    sources: [serverMetrics(facts, admission), socketMetrics(sockets.counts), processMetrics()],
   });
   const operations = new Operations((error) => {
     log.error({ err: error }, 'a command on the repository failed inside the server');

@@ -211,7 +211,7 @@ export class WsSession implements SocketSink, Asker {
     );
     if (ticket < 0) {
       spareRequests.push(request);
-      this.sendNow(failureFrame(id, errorName(-ticket), engine.lastErrorText()));
+      this.fail(id, errorName(-ticket), engine.lastErrorText());
       return;
     }
     request.asker = this;
@@ -237,6 +237,12 @@ export class WsSession implements SocketSink, Asker {
 
   private refuse(bodyId: number, id: number, code: ErrorName, message: string): void {
     this.context.engine.bodyDrop(bodyId);
+    this.context.admission.countRefusal(code);
+    this.fail(id, code, message);
+  }
+
+  private fail(id: number, code: ErrorName, message: string): void {
+    this.context.counts.answers += 1;
     this.sendNow(failureFrame(id, code, message));
   }
 

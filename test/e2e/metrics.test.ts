@@ -3,10 +3,13 @@
  */
 import { spawnSync } from 'node:child_process';
 import t from 'tap';
+import { DataType } from '../../src/wire/generated/data-type.js';
 import { readExposition, type ReadFamily } from '../support/exposition.js';
+import { cancelFrame, requestFrame } from '../support/frames.js';
 import { ask } from '../support/raw-http.js';
 import { linkedRepository, startTestServer } from '../support/running.js';
 import { fp32, infer } from '../support/v2-wire.js';
+import { WsClient } from '../support/ws-client.js';
 
 const OPEN = { accept: 'application/openmetrics-text; version=1.0.0' };
 
@@ -106,6 +109,52 @@ t.test('V2 statistics of a real server', async (t) => {
   t.match((await read('/v2')) as unknown, {
     extensions: ['binary_tensor_data', 'model_configuration', 'model_repository', 'statistics'],
   });
+});
+
+t.test('sockets and the requests of their frames are counted', async (t) => {
+  const { server } = await startTestServer(t, linkedRepository(t, ['versioned']));
+  const client = await WsClient.open(server.port);
+  await client.frame();
+  const good = { datatype: DataType.FP32, shape: [1, 4], data: fp32(1, 2, 3, 4) };
+  const bad = { ...good, shape: [1, 3] };
+  const sent = [
+    ['versioned', good],
+    ['versioned', good],
+    ['versioned', bad],
+    ['nobody', good],
+  ] as const;
+  for (const [id, [model, input]] of sent.entries()) {
+    client.send(requestFrame({ id, model, inputs: [input] }));
+    await client.frame();
+  }
+  client.send(cancelFrame(99));
+  client.socket.send('words');
+  t.equal((await client.closed()).code, 1003);
+  const open = await WsClient.open(server.port);
+  await t.rejects(WsClient.open(server.port, { origin: 'https://elsewhere.example' }), /403/);
+
+  const page = await ask(server.adminPort, 'GET', '/metrics');
+  const families = readExposition(page?.body.toString() ?? '', 'prometheus');
+  const of = { model: 'versioned', version: '2', protocol: 'ws' };
+  t.equal(sum(families, 'sluice_requests_total', '', { ...of, outcome: 'ok' }), 2);
+  t.equal(sum(families, 'sluice_requests_total', '', { ...of, outcome: 'refused' }), 1);
+  for (const stage of ['receive', 'decode', 'run', 'encode', 'send'])
+    t.equal(sum(families, 'sluice_stage_seconds', '_count', { ...of, stage }), 2, stage);
+  t.equal(sum(families, 'sluice_server_refusals_total', '', { reason: 'model_not_found' }), 1);
+  const numbers = [
+    'opened_total',
+    'refused_total',
+    'messages_total',
+    'answers_total',
+    'ended_total',
+    'sockets',
+  ];
+  t.same(
+    numbers.map((name) => sum(families, `sluice_ws_${name}`, '', {})),
+    [2, 1, 6, 4, 1, 1],
+  );
+  t.equal(sum(families, 'sluice_ws_ended_total', '', { reason: 'text_message' }), 1);
+  open.close();
 });
 
 const promtool = spawnSync('promtool', ['--version']);
