@@ -81,6 +81,18 @@ const settingsSchema = z.object({
   inlineBudgetUs: wholeNumber(0, 1_000_000)
     .default(100)
     .describe('a model whose full batch runs within this time may run on the event loop; 0 = none'),
+  accessLogPercent: wholeNumber(0, 100).default(0).describe('share of requests that get a line in the log'),
+  accessLogSlowMs: wholeNumber(0, 3_600_000)
+    .default(0)
+    .describe('requests that took at least so long get a line in any case; 0 = none'),
+  accessLogErrors: yesNo
+    .default(false)
+    .describe('requests that got an error, or whose client went away, get a line in any case'),
+  requestIds: yesNo.default(false).describe('answer with x-request-id: the one that came, or a new one'),
+  serverTiming: oneOf(['off', 'asked', 'on'])
+    .default('off')
+    .describe('Server-Timing on replies: off, asked (by the header Sluice-Timing) or on'),
+  tracing: yesNo.default(false).describe('spans for requests that their callers sample (OpenTelemetry API)'),
   tritonMetrics: yesNo.default(false).describe("show the metrics under Triton's names, too"),
   strictReadiness: yesNo
     .default(true)

@@ -18,6 +18,8 @@ import { loaderOf } from './engine/loader.js';
 import { createEngine } from './engine/addon-engine.js';
 import type { Engine, EngineInfo } from './engine/engine.js';
 import { Metrics } from './metrics/metrics.js';
+import { RequestWatcher } from './metrics/request-watch.js';
+import { loadTracer } from './metrics/tracing.js';
 import { processMetrics } from './metrics/process-metrics.js';
 import { serverMetrics } from './metrics/server-metrics.js';
 import { socketMetrics } from './metrics/socket-metrics.js';
@@ -50,6 +52,7 @@ import { rolloutRoutes } from './transport/admin/rollout-routes.js';
 import { admitUpgrade, guarded } from './transport/guard.js';
 import { Routes } from './transport/routes.js';
 import { readPage, withPage } from './transport/static-page.js';
+import { watched } from './transport/watched.js';
 import type { Listening, Transport } from './transport/transport.js';
 
 /** Body bytes of all requests inside together. */
@@ -194,11 +197,13 @@ export async function startServer(
   try {
     const transport = await chooseTransport(settings.transport, log);
     transportName = transport.name;
+    const tracer = settings.tracing ? await loadTracer(log) : undefined;
+    const watcher = new RequestWatcher(settings, log, tracer, metrics.exemplars);
     const guardedRoutes = guarded(access, routes.needOf, routes.handle);
     const inference = await transport.listen(
       settings.host,
       settings.port,
-      settings.examplePage ? withExamplePage(guardedRoutes) : guardedRoutes,
+      watched(watcher.begin, settings.examplePage ? withExamplePage(guardedRoutes) : guardedRoutes),
       sockets,
     );
     listeners.push(inference);

@@ -52,6 +52,9 @@ Status AddonState::Open(Napi::Env env, const EngineOptions& options, Napi::Funct
   next_shadow_ = static_cast<uint32_t*>(next_shadow.Data());
   *next_shadow_ = 0;
   next_shadow_reference_ = Napi::Persistent(next_shadow);
+  auto times = Napi::ArrayBuffer::New(env, kRingRows * kStageCount * sizeof(float));
+  times_ = static_cast<float*>(times.Data());
+  times_reference_ = Napi::Persistent(times);
   ring_reference_ = Napi::Persistent(ring);
   reply_reference_ = Napi::Persistent(replies);
   return Status();

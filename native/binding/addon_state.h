@@ -61,6 +61,8 @@ class AddonState {
   }
   Napi::Value NextShadowBuffer() { return next_shadow_reference_.Value(); }
   Napi::Value RingBuffer() { return ring_reference_.Value(); }
+  float* times() { return times_; }
+  Napi::Value TimesBuffer() { return times_reference_.Value(); }
   Napi::Value ReplyBuffer() { return reply_reference_.Value(); }
 
   std::string last_error;
@@ -79,6 +81,8 @@ class AddonState {
   ShadowLinks shadows_;
   Napi::Reference<Napi::ArrayBuffer> next_shadow_reference_;
   uint32_t* next_shadow_ = nullptr;
+  Napi::Reference<Napi::ArrayBuffer> times_reference_;
+  float* times_ = nullptr;  // stage times of each row of the ring
   uint32_t* ring_ = nullptr;
   uint32_t* frame_facts_ = nullptr;
   uint8_t* replies_ = nullptr;

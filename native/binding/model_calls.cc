@@ -48,6 +48,7 @@ Napi::Value OpenEngine(const Napi::CallbackInfo& info) {
   answer.Set("ring", state->RingBuffer());
   answer.Set("replies", state->ReplyBuffer());
   answer.Set("frameFacts", state->FrameFactsBuffer());
+  answer.Set("times", state->TimesBuffer());
   answer.Set("nextShadow", state->NextShadowBuffer());
   return answer;
 }

@@ -6,6 +6,7 @@
 #include "binding/calls.h"
 #include "engine/hand_out.h"
 #include "engine/refusal.h"
+#include "engine/stage_times.h"
 
 namespace sluice {
 
@@ -137,6 +138,7 @@ int FillRing(AddonState* state) {
       break;
     }
     answer.WriteRow(state->ring() + rows * kRingFields, offset);
+    WriteStageTimes(*request, hand_out.now_ns(), state->times() + rows * kStageCount);
     if (answer.size > 0) std::memcpy(state->replies() + offset, answer.bytes, answer.size);
     offset += AlignUp(answer.size);
     ++rows;
@@ -236,6 +238,7 @@ Napi::Value TakeLong(const Napi::CallbackInfo& info) {
   AddonState* state = StateOf(info);
   Request* request = state->port()->NextCompleted();
   Answer(*request).WriteRow(state->ring(), 0);
+  WriteStageTimes(*request, NowNs(), state->times());
   auto buffer = Napi::ArrayBuffer::New(info.Env(), request->reply.size());
   std::memcpy(buffer.Data(), request->reply.data(), request->reply.size());
   HandOut(state->port().get()).Add(request);

@@ -13,6 +13,7 @@ class HandOut {
  public:
   explicit HandOut(CompletionPort* port) : port_(port), now_ns_(NowNs()) {}
   ~HandOut() { LetGo(); }
+  int64_t now_ns() const { return now_ns_; }
   HandOut(const HandOut&) = delete;
   HandOut& operator=(const HandOut&) = delete;
 

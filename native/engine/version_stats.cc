@@ -110,7 +110,9 @@ void VersionStats::Ran(Request* const* requests, size_t count, int64_t rows, con
     int64_t receive_sum = 0, decode_sum = 0, queue_sum = 0, wait_sum = 0;
     size_t end = begin;
     for (; end < count && requests[end]->wire == wire; ++end) {
-      const Request& request = *requests[end];
+      Request& request = *requests[end];
+      request.gathered_ns = times.gathered_ns;
+      request.ran_ns = times.ran_ns;
       if (request.opened_ns == 0) {
         ++at_once;
       } else {

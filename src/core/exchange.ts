@@ -2,6 +2,7 @@
  * One request and its one reply as the floors above and below the spine see them, whatever library owns the socket.
  * Lives on the event loop. Bytes in a chunk or a reply are borrowed: they are good during the call that passes them.
  */
+import type { VersionEntry } from './snapshot.js';
 
 /** One reply. Header names are lower case. `body` is used before `send` returns. */
 export interface Reply {
@@ -25,9 +26,18 @@ export interface RequestHead {
   query(): string;
 }
 
+/** Filled in on the way, before the reply is sent. */
+export interface RequestWatch {
+  target: VersionEntry | undefined;
+  /** Microseconds in the order of STAGES; valid until the reply is sent. */
+  timesUs: Float32Array | undefined;
+}
+
 /** The reply side of one request. After `isClosed` every `send` is ignored. */
 export interface Responder {
   readonly isClosed: boolean;
+  /** Where somebody wants to know more about this request than its reply. */
+  readonly watch?: RequestWatch | undefined;
   send(reply: Reply): void;
 }
 

@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { SluiceError } from '../core/errors.js';
 import type { ServePlan, StartReport } from '../core/model.js';
-import type { VersionStats } from '../core/version-stats.js';
+import { STAGES, type VersionStats } from '../core/version-stats.js';
 import type { ShadowFacts, ShadowMismatch, ShadowRules } from '../core/shadow.js';
 import { addonPath, fromAddonError, loadAddon, type Addon } from './addon.js';
 import type { Engine, EngineInfo, ModelHandle, OpenOptions, OpenedModel, ReplySink } from './engine.js';
@@ -38,6 +38,9 @@ class AddonEngine implements Engine {
   readonly frameFacts: Uint32Array;
   private readonly ring: Uint32Array;
   private readonly replies: ArrayBuffer;
+  private readonly times: Float32Array;
+  /** Row of the ring that is being delivered. */
+  private delivering = 0;
   private readonly nextShadow: Uint32Array;
   private readonly sinks: Array<ReplySink | undefined> = [];
   private afterDelivery: () => void = () => undefined;
@@ -59,6 +62,7 @@ class AddonEngine implements Engine {
       const memory = addon.openEngine(settings, this.onWake);
       this.ring = new Uint32Array(memory.ring);
       this.replies = memory.replies;
+      this.times = new Float32Array(memory.times);
       this.frameFacts = new Uint32Array(memory.frameFacts);
       this.nextShadow = new Uint32Array(memory.nextShadow);
     } catch (cause) {
@@ -114,6 +118,11 @@ class AddonEngine implements Engine {
 
   onDelivered(listener: () => void): void {
     this.afterDelivery = listener;
+  }
+
+  deliveredTimesUs(): Float32Array {
+    const at = this.delivering * STAGES.length;
+    return this.times.subarray(at, at + STAGES.length);
   }
 
   lastErrorText(): string {
@@ -215,6 +224,7 @@ class AddonEngine implements Engine {
   }
 
   private deliverRow(at: number, memory: ArrayBuffer): void {
+    this.delivering = at / RING_FIELDS;
     const ring = this.ring;
     const ticket = ring[at]!;
     const sink = this.sinks[ticket]!;

@@ -20,7 +20,7 @@ import {
 } from '../core/version-stats.js';
 import type { EngineInfo, OpenOptions, OpenedModel } from './engine.js';
 
-const INTERFACE_NUMBER = 5;
+const INTERFACE_NUMBER = 6;
 
 /** What both sides must agree on. */
 export interface Handshake {
@@ -43,7 +43,13 @@ export interface Addon extends Handshake {
       defaultDeadlineMs: number;
     },
     deliver: () => void,
-  ): { ring: ArrayBuffer; replies: ArrayBuffer; frameFacts: ArrayBuffer; nextShadow: ArrayBuffer };
+  ): {
+    ring: ArrayBuffer;
+    replies: ArrayBuffer;
+    frameFacts: ArrayBuffer;
+    nextShadow: ArrayBuffer;
+    times: ArrayBuffer;
+  };
   closeEngine(): void;
   info(): Omit<EngineInfo, 'interfaceNumber'>;
   openModel(options: OpenOptions): Promise<OpenedModel>;

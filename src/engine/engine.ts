@@ -94,6 +94,8 @@ export interface Engine {
   frameText(bodyId: number, field: number): string;
   /** `listener` is called whenever some answers have been delivered: time to write what they left to be written. */
   onDelivered(listener: () => void): void;
+  /** Stage times of the request that is being delivered: microseconds in the order of STAGES, valid during that call. */
+  deliveredTimesUs(): Float32Array;
   lastErrorText(): string;
   /** The sink still gets its one call (CANCELLED, or the answer if it was already running). */
   cancel(ticket: number): void;

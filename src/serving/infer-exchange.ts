@@ -61,6 +61,7 @@ export class InferExchange implements BodySink, ReplySink {
     this.chargedBytes = contentLength;
     // Until the engine has the body, a version that leaves waits for this request.
     target.use.take();
+    if (responder.watch !== undefined) responder.watch.target = target;
   }
 
   chunk(chunk: ArrayBuffer, isLast: boolean): void {
@@ -96,6 +97,8 @@ export class InferExchange implements BodySink, ReplySink {
     if (!mayReply && this.state !== ABANDONED) return;
     this.leave();
     if (!mayReply) return;
+    const { watch } = this.responder;
+    if (watch !== undefined) watch.timesUs = this.engine.deliveredTimesUs();
     if (status === 0) {
       goodReply.contentType = headLength > 0 ? BINARY_TYPE : JSON_TYPE;
       goodReply.headLength = headLength;

@@ -7,7 +7,7 @@ import { ERRORS, type ErrorName } from '../../src/core/errors.js';
 import type { Engine, EngineInfo, OpenedModel, ReplySink } from '../../src/engine/engine.js';
 import { FRAME_FACT_COUNT, FRAME_FACTS, FRAME_KINDS } from '../../src/engine/frame-facts.js';
 import type { StartReport } from '../../src/core/model.js';
-import type { VersionStats } from '../../src/core/version-stats.js';
+import { STAGES, type VersionStats } from '../../src/core/version-stats.js';
 import { emptyStats } from './version-stats.js';
 import type { ShadowFacts, ShadowMismatch, ShadowRules } from '../../src/core/shadow.js';
 
@@ -113,6 +113,10 @@ export class PuppetEngine implements Engine {
   /** What the engine does when it has handed over some answers. */
   endDelivery(): void {
     this.afterDelivery();
+  }
+
+  deliveredTimesUs(): Float32Array {
+    return new Float32Array(STAGES.length);
   }
 
   lastErrorText(): string {
