@@ -112,7 +112,6 @@ void VersionStats::Ran(Request* const* requests, size_t count, int64_t rows, con
     for (; end < count && requests[end]->wire == wire; ++end) {
       Request& request = *requests[end];
       request.gathered_ns = times.gathered_ns;
-      request.ran_ns = times.ran_ns;
       if (request.opened_ns == 0) {
         ++at_once;
       } else {

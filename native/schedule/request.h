@@ -85,7 +85,6 @@ struct Request {
   int64_t ran_ns = 0;    // the run that brought the last of its rows ended
   int64_t held_ns = 0;   // how long the policy let it wait for company while a worker was free
   int64_t gathered_ns = 0;
-  int64_t ran_ns = 0;
   int64_t ended_ns = 0;
 
   size_t body_bytes = 0;  // as it came; for the statistics
