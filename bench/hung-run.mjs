@@ -1,0 +1,120 @@
+#!/usr/bin/env node
+// A run that does not come back: its callers must be answered at their deadline, and the clients of another model must not
+// feel it. Callers ask in bursts for a run that takes far longer than their deadline; then one run hangs for good while a
+// neighbour is loaded at a fixed rate, beside the same load before.
+// Usage: node bench/hung-run.mjs [--bursts 10] [--callers 32] [--deadline-ms 200] [--seconds 10] [--rate 500]
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseArgs, promisify } from 'node:util';
+import { BENCH_BUILD, ROOT } from './paths.mjs';
+import { openConnection } from './row-connection.mjs';
+
+const { values } = parseArgs({
+  options: {
+    bursts: { type: 'string', default: '10' },
+    callers: { type: 'string', default: '32' },
+    'deadline-ms': { type: 'string', default: '200' },
+    seconds: { type: 'string', default: '10' },
+    rate: { type: 'string', default: '500' },
+  },
+});
+const deadlineMs = Number(values['deadline-ms']);
+const WIDTH = 16;
+const SLOW_MARK = -1004;
+const LATE_MS = 1_500;
+const FOR_GOOD_MS = 100_000;
+const MOST_OVERSHOOT_MS = 10;
+const MOST_CHANGE = 1.1;
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+const server = spawn(
+  process.execPath,
+  [join(ROOT, 'bench/faulty-server.mjs'), join(ROOT, 'build/models'), '--inlineBudgetUs', '0'],
+  { stdio: ['ignore', 'pipe', 'inherit'] },
+);
+const [line] = await once(createInterface({ input: server.stdout }), 'line');
+const url = new URL(JSON.parse(line).url);
+
+function request(slowMs) {
+  const a = Float32Array.from({ length: WIDTH }, (_, i) => i);
+  if (slowMs > 0) a.set([SLOW_MARK, slowMs]);
+  const inputs = ['INPUT0', 'INPUT1'].map((name) => ({
+    ...{ name, shape: [1, WIDTH], datatype: 'FP32' },
+    parameters: { binary_data_size: 4 * WIDTH },
+  }));
+  const json = Buffer.from(JSON.stringify({ inputs, parameters: { binary_data_output: true } }));
+  const body = Buffer.concat([json, Buffer.from(a.buffer), Buffer.from(a.buffer)]);
+  const head = `POST /v2/models/add_sub/infer HTTP/1.1\r\nHost: hung\r\nSluice-Deadline-Ms: ${deadlineMs}\r\nInference-Header-Content-Length: ${json.length}\r\nContent-Length: ${body.length}\r\n\r\n`;
+  return { head: Buffer.from(head), body };
+}
+
+const byStatus = {};
+const overshootsMs = [];
+
+async function call(connection, made) {
+  const beganMs = performance.now();
+  const reply = await connection.ask(made);
+  const tookMs = performance.now() - beganMs;
+  const status = reply?.status ?? 'closed';
+  byStatus[status] = (byStatus[status] ?? 0) + 1;
+  if (status === 504) overshootsMs.push(Math.max(0, tookMs - deadlineMs));
+}
+
+async function burst(slowMs) {
+  const connections = await Promise.all(
+    Array.from({ length: Number(values.callers) }, () => openConnection(url)),
+  );
+  await Promise.all(connections.map((connection) => call(connection, request(slowMs))));
+  for (const connection of connections) connection.close();
+}
+
+function percentile(numbers, percent) {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.ceil((percent / 100) * sorted.length) - 1)];
+}
+
+async function neighbourP99Us() {
+  const body = join(BENCH_BUILD, 'hung-run.body');
+  writeFileSync(body, Buffer.alloc(256));
+  const { stdout } = await promisify(execFile)(
+    join(ROOT, 'build/Release/sluice-load'),
+    [
+      ...[url.origin, '--body', body, '--path', '/v2/models/tiny/infer'],
+      ...['--header', 'Inference-Header-Content-Length: 0', '--mode', 'poisson', '--rate', values.rate],
+      ...['--connections', '16', '--warmup-s', '1', '--duration-s', values.seconds],
+    ],
+    { maxBuffer: 1 << 26 },
+  ).catch((error) => (error.code === 2 ? error : Promise.reject(error)));
+  const { latency, byStatus: statuses } = JSON.parse(stdout);
+  return { us: latency.percentiles.find(({ percent }) => percent === 99).us, statuses };
+}
+
+for (let i = 0; i < Number(values.bursts); i += 1) {
+  await burst(LATE_MS);
+  await pause(LATE_MS);
+}
+const overshootMs = percentile(overshootsMs, 99);
+console.log(
+  `${Object.entries(byStatus)
+    .map(([status, count]) => `${count} x ${status}`)
+    .join(
+      ', ',
+    )}; after the deadline of ${deadlineMs} ms: p50 ${percentile(overshootsMs, 50).toFixed(2)} ms, ` +
+    `p99 ${overshootMs.toFixed(2)} ms, most ${Math.max(...overshootsMs).toFixed(2)} ms`,
+);
+
+const before = await neighbourP99Us();
+await burst(FOR_GOOD_MS);
+const during = await neighbourP99Us();
+const change = during.us / before.us;
+console.log(
+  `neighbour at ${values.rate}/s: p99 ${before.us} us before, ${during.us} us beside a hung run (x ${change.toFixed(2)}); ` +
+    `answers ${JSON.stringify(during.statuses)}`,
+);
+const ready = await fetch(`${url.origin}/v2/models/add_sub/ready`);
+console.log(`the hung model's readiness: ${ready.status}`);
+server.kill('SIGKILL');
+process.exitCode = overshootMs < MOST_OVERSHOOT_MS && change < MOST_CHANGE && ready.status === 503 ? 0 : 1;
