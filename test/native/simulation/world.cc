@@ -88,6 +88,8 @@ void World::Arrive(Client* client) {
   client->is_submitted = true;
   client->order = orders_++;
   Request* request = &client->request;
+  // What the queue's bound on bytes counts.
+  request->tensors.Resize(1);
   std::vector<Request*> refused;
   scheduler_.Submit(version.queue.get(), &request, 1, now_ns_, &refused);
   if (!refused.empty()) {
