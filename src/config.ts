@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { readCpuList } from './core/cpus.js';
 import { SluiceError } from './core/errors.js';
 import { didYouMean, nearestWord } from './core/nearest.js';
 
@@ -52,7 +53,11 @@ const settingsSchema = z.object({
     .describe('libonnxruntime file to load; by default the one of onnxruntime-node'),
   workers: wholeNumber(1, 1024)
     .optional()
-    .describe('threads that run models; by default one less than the CPUs'),
+    .describe('threads that run models; by default one less than the CPUs that cgroup and affinity allow'),
+  workerCpus: word
+    .refine((text) => readCpuList(text) !== undefined, 'expected a list of CPUs such as 0-3,6')
+    .optional()
+    .describe('CPUs that the workers stay on, such as 0-3,6; by default all that the process may use'),
   jsonBodyBytes: bytes.default(16 * 1024 ** 2).describe('largest JSON body'),
   binaryBodyBytes: bytes.default(64 * 1024 ** 2).describe('largest body with binary tensors'),
   wsMessageBytes: bytes.default(16 * 1024 ** 2).describe('largest WebSocket message'),

@@ -280,6 +280,7 @@ function engineOf(settings: Settings): Engine {
   return createEngine({
     onnxruntimePath: settings.onnxruntime,
     workers: settings.workers === 0 ? undefined : settings.workers,
+    workerCpus: settings.workerCpus,
     inlineBudgetUs: settings.inlineBudgetUs,
     defaultDeadlineMs: settings.defaultDeadlineMs,
   });

@@ -31,6 +31,16 @@ std::vector<int64_t> Integers(const Napi::Object& object, const char* key) {
   return numbers;
 }
 
+std::vector<int> Cpus(const Napi::Object& object, const char* key) {
+  const std::vector<int64_t> numbers = Integers(object, key);
+  return std::vector<int>(numbers.begin(), numbers.end());
+}
+
+bool Switch(const Napi::Object& object, const char* key, bool otherwise) {
+  const Napi::Value value = object.Get(key);
+  return value.IsBoolean() ? value.As<Napi::Boolean>().Value() : otherwise;
+}
+
 std::vector<TensorSpec> Tensors(const Napi::Object& plan, const char* key) {
   std::vector<TensorSpec> tensors;
   const auto array = plan.Get(key).As<Napi::Array>();
@@ -88,6 +98,7 @@ EngineOptions ToEngineOptions(const Napi::Object& object) {
   EngineOptions options;
   options.onnxruntime_path = Text(object, "onnxruntimePath");
   options.workers = static_cast<int>(Integer(object, "workers", 1));
+  options.worker_cpus = Cpus(object, "workerCpus");
   options.inline_budget_ns = Integer(object, "inlineBudgetUs", 100) * 1000;
   options.longest_ns = Integer(object, "defaultDeadlineMs", 30'000) * 1'000'000;
   return options;
@@ -100,6 +111,17 @@ SessionOptions ToSessionOptions(const Napi::Object& object) {
   options.private_directory = Text(object, "privateDirectory");
   options.intra_op_threads = static_cast<int>(Integer(object, "intraOpThreads", 1));
   options.inter_op_threads = static_cast<int>(Integer(object, "interOpThreads", 1));
+  // 0 means the default in a model's configuration.
+  options.intra_op_threads = std::max(options.intra_op_threads, 1);
+  options.inter_op_threads = std::max(options.inter_op_threads, 1);
+  options.intra_op_cpus = Cpus(object, "intraOpCpus");
+  const Napi::Value mode = object.Get("executionMode");
+  if (mode.IsString()) {
+    options.mode = mode.ToString().Utf8Value() == "parallel" ? SessionOptions::Mode::kParallel
+                                                             : SessionOptions::Mode::kSequential;
+  }
+  options.uses_arena = Switch(object, "usesArena", options.uses_arena);
+  options.uses_memory_pattern = Switch(object, "usesMemoryPattern", options.uses_memory_pattern);
   const Napi::Value providers = object.Get("providers");
   if (providers.IsArray()) {
     const auto array = providers.As<Napi::Array>();

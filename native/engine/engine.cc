@@ -1,6 +1,8 @@
 #include "engine/engine.h"
 
 #include <malloc.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -76,11 +78,21 @@ void Engine::StartWorker() {
     ++workers_;
   }
   std::thread([this] {
+    StayOnCpus();
     Work();
     std::lock_guard<std::mutex> lock(mutex_);
     // Under the lock: once nothing is left the engine may die.
     if (--workers_ == 0) threads_done_.notify_all();
   }).detach();
+}
+
+void Engine::StayOnCpus() {
+  if (options_.worker_cpus.empty()) return;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int cpu : options_.worker_cpus) CPU_SET(cpu, &set);
+  // A CPU that was taken away meanwhile is no reason not to work.
+  pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
 }
 
 void Engine::Work() {

@@ -22,6 +22,7 @@ namespace sluice {
 struct EngineOptions {
   std::string onnxruntime_path;
   int workers = 1;
+  std::vector<int> worker_cpus;  // that workers stay on; empty = anywhere
   int64_t inline_budget_ns = 100'000;
   int64_t longest_ns = 30'000'000'000;  // every request's deadline where nobody asks for an earlier one
 };
@@ -61,6 +62,7 @@ class Engine {
 
   Engine(const Ort* ort, EngineOptions options);
   void StartWorker();
+  void StayOnCpus();
   void Work();
   void Watch();
   void AnswerDropped(std::vector<Request*>* dropped);

@@ -50,11 +50,24 @@ Status SetOptions(const Ort& ort, const SessionOptions& options, bool has_extern
   const auto check = [&](OrtStatus* status) { return TakeOrtStatus(ort, status, Code::kModelInvalid); };
   if (Status s = check(api->SetIntraOpNumThreads(raw, options.intra_op_threads)); !s.ok()) return s;
   if (Status s = check(api->SetInterOpNumThreads(raw, options.inter_op_threads)); !s.ok()) return s;
-  const ExecutionMode mode = options.inter_op_threads > 1 ? ORT_PARALLEL : ORT_SEQUENTIAL;
+  const bool is_parallel = options.mode == SessionOptions::Mode::kByThreads
+                               ? options.inter_op_threads > 1
+                               : options.mode == SessionOptions::Mode::kParallel;
+  const ExecutionMode mode = is_parallel ? ORT_PARALLEL : ORT_SEQUENTIAL;
   if (Status s = check(api->SetSessionExecutionMode(raw, mode)); !s.ok()) return s;
   if (Status s = check(api->SetSessionGraphOptimizationLevel(raw, ORT_ENABLE_ALL)); !s.ok()) return s;
-  // Memory patterns cost more than they bring when the batch size changes from run to run.
-  if (Status s = check(api->DisableMemPattern(raw)); !s.ok()) return s;
+  const auto set_pattern = options.uses_memory_pattern ? api->EnableMemPattern : api->DisableMemPattern;
+  if (Status s = check(set_pattern(raw)); !s.ok()) return s;
+  const auto set_arena = options.uses_arena ? api->EnableCpuMemArena : api->DisableCpuMemArena;
+  if (Status s = check(set_arena(raw)); !s.ok()) return s;
+  if (!options.intra_op_cpus.empty()) {
+    std::string cpus;
+    // ONNX Runtime counts processors from 1.
+    for (const int cpu : options.intra_op_cpus) cpus += (cpus.empty() ? "" : ";") + std::to_string(cpu + 1);
+    if (Status s = check(api->AddSessionConfigEntry(raw, "session.intra_op_thread_affinities", cpus.c_str()));
+        !s.ok())
+      return s;
+  }
   // Spinning pools burn a core while idle and slow every neighbour.
   if (Status s = check(api->AddSessionConfigEntry(raw, "session.intra_op.allow_spinning", "0")); !s.ok())
     return s;

@@ -17,6 +17,12 @@ struct SessionOptions {
   std::vector<FileFacts> expected;
   int intra_op_threads = 1;
   int inter_op_threads = 1;
+  std::vector<int> intra_op_cpus;  // one for each thread beside the caller's; empty = anywhere
+  enum class Mode { kByThreads, kSequential, kParallel };
+  Mode mode = Mode::kByThreads;  // parallel with more than one inter-op thread
+  bool uses_arena = true;
+  // Memory patterns cost more than they bring when the batch size changes from run to run.
+  bool uses_memory_pattern = false;
   std::vector<std::string>
       providers;  // "cuda", "tensorrt", in order of preference; the CPU always comes last
 };

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { promisify } from 'node:util';
+import { cpuQuota, defaultWorkers, fileText } from '../core/cpus.js';
 
 export interface Finding {
   /** note: works without it, or less well. */
@@ -59,13 +60,12 @@ async function cgroupFile(name: string): Promise<string | undefined> {
   }
 }
 
-async function checkCpus(): Promise<Finding> {
+function checkCpus(): Finding {
   const cpus = availableParallelism();
-  const [quota, period] = ((await cgroupFile('cpu.max')) ?? 'max 1').split(' ');
-  const limit = quota === 'max' ? cpus : Number(quota) / Number(period);
-  if (limit >= cpus) return { state: 'ok', what: 'CPUs', found: `${cpus}, no cgroup limit below that` };
-  const mend = `set --workers ${Math.max(1, Math.floor(limit) - 1)}`;
-  return { state: 'note', what: 'CPUs', found: `${cpus}, but the cgroup allows ${limit.toFixed(1)}`, mend };
+  const quota = cpuQuota(fileText);
+  const limit = quota >= cpus ? 'no cgroup limit below that' : `the cgroup allows ${quota.toFixed(1)}`;
+  const workers = defaultWorkers(cpus, quota);
+  return { state: 'ok', what: 'CPUs', found: `${cpus}, ${limit}; workers by default: ${workers}` };
 }
 
 async function checkMemory(): Promise<Finding> {
@@ -86,6 +86,6 @@ async function checkGpu(): Promise<Finding> {
   return { state: 'note', what: 'GPU', found: 'none seen (nvidia-smi); models run on the CPU' };
 }
 
-export function checkMachine(): Promise<Finding[]> {
-  return Promise.all([checkCpus(), checkMemory(), checkGpu()]);
+export async function checkMachine(): Promise<Finding[]> {
+  return [checkCpus(), ...(await Promise.all([checkMemory(), checkGpu()]))];
 }

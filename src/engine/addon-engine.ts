@@ -3,6 +3,7 @@
  * from memory that the addon exported once. Requests of one tick go to the addon together, at the tick's end.
  */
 import { availableParallelism } from 'node:os';
+import { allowedCpus, cpuQuota, defaultWorkers, fileText, readCpuList } from '../core/cpus.js';
 import { SluiceError } from '../core/errors.js';
 import type { ServePlan, StartReport } from '../core/model.js';
 import { STAGES, type VersionStats } from '../core/version-stats.js';
@@ -14,8 +15,10 @@ import { findOnnxruntime } from './onnxruntime.js';
 export interface EngineOptions {
   /** `libonnxruntime.so`; found in the npm package or the system when not given. */
   readonly onnxruntimePath?: string | undefined;
-  /** Worker threads; default: one less than the cores, at least one. */
+  /** Worker threads; default: one less than the CPUs that affinity and cgroup allow, at least one. */
   readonly workers?: number | undefined;
+  /** CPUs that the workers stay on, as `0-3,6`; default: all that the process may use. */
+  readonly workerCpus?: string | undefined;
   /** Versions whose full batch runs faster than this run on the event loop. */
   readonly inlineBudgetUs?: number | undefined;
   /** Every request is answered within this time; a client may ask for less. */
@@ -31,6 +34,29 @@ const RING_FIELDS = 5;
 /** Opens ONNX Runtime and starts the worker threads; throws a SluiceError that says what is missing. */
 export function createEngine(options: EngineOptions = {}): Engine {
   return new AddonEngine(loadAddon(addonPath(options.addonPath)), options);
+}
+
+function checkAllowed(what: string, cpus: readonly number[]): void {
+  const allowed = allowedCpus(fileText);
+  const wrong = allowed === undefined ? undefined : cpus.find((cpu) => !allowed.includes(cpu));
+  if (wrong === undefined) return;
+  const message = `${what}: expected CPUs that the process may use (${allowed?.join(', ')}), got ${wrong}`;
+  throw new SluiceError('CONFIG_INVALID', message);
+}
+
+function chosenCpus(text: string): number[] {
+  const cpus = readCpuList(text);
+  if (cpus === undefined)
+    throw new SluiceError('CONFIG_INVALID', `workerCpus: expected a list such as 0-3,6, got "${text}"`);
+  checkAllowed('workerCpus', cpus);
+  return cpus;
+}
+
+/** CPUs that are chosen for the workers are theirs alone: the event loop is elsewhere. */
+function freeWorkers(chosen: number): number {
+  const quota = cpuQuota(fileText);
+  const most = defaultWorkers(availableParallelism(), quota);
+  return chosen === 0 ? most : Math.max(1, Math.min(chosen, Math.floor(quota)));
 }
 
 class AddonEngine implements Engine {
@@ -52,9 +78,11 @@ class AddonEngine implements Engine {
 
   constructor(addon: Addon, options: EngineOptions) {
     this.addon = addon;
+    const workerCpus = options.workerCpus === undefined ? [] : chosenCpus(options.workerCpus);
     const settings = {
       onnxruntimePath: findOnnxruntime(options.onnxruntimePath),
-      workers: options.workers ?? Math.max(1, availableParallelism() - 1),
+      workers: options.workers ?? freeWorkers(workerCpus.length),
+      workerCpus,
       inlineBudgetUs: options.inlineBudgetUs ?? DEFAULT_INLINE_BUDGET_US,
       defaultDeadlineMs: options.defaultDeadlineMs ?? DEFAULT_DEADLINE_MS,
     };
@@ -75,7 +103,10 @@ class AddonEngine implements Engine {
   }
 
   open(options: OpenOptions): Promise<OpenedModel> {
-    return this.settled(() => this.addon.openModel(options), true);
+    return this.settled(() => {
+      checkAllowed('intra_op_cpus', options.intraOpCpus ?? []);
+      return this.addon.openModel(options);
+    }, true);
   }
 
   start(handle: ModelHandle, plan: ServePlan): Promise<StartReport> {

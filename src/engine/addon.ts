@@ -39,6 +39,7 @@ export interface Addon extends Handshake {
     options: {
       onnxruntimePath: string;
       workers: number;
+      workerCpus: readonly number[];
       inlineBudgetUs: number;
       defaultDeadlineMs: number;
     },

@@ -28,8 +28,14 @@ export interface OpenOptions {
   readonly privateDirectory: string;
   /** Hashes that the files must have, by their names in `directory`; every file must be listed. */
   readonly expected?: ReadonlyArray<Pick<VersionFile, 'name' | 'sha256'>>;
+  /** 0 or left out: one. */
   readonly intraOpThreads?: number;
   readonly interOpThreads?: number;
+  /** One for each intra-op thread beside the one that calls; empty: wherever the system puts them. */
+  readonly intraOpCpus?: readonly number[];
+  readonly executionMode?: 'sequential' | 'parallel';
+  readonly usesArena?: boolean;
+  readonly usesMemoryPattern?: boolean;
   /** Execution providers in order of preference, e.g. `cuda`; the CPU always comes last. */
   readonly providers?: readonly string[];
 }

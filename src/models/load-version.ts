@@ -69,8 +69,8 @@ async function open(tools: LoadTools, { found, read }: LoadOrder): Promise<Opene
     ...file,
     privateDirectory: tools.nextPrivatePath(),
     ...(expected === undefined ? {} : { expected }),
-    ...(config.intraOpThreads > 0 ? { intraOpThreads: config.intraOpThreads } : {}),
-    ...(config.interOpThreads > 0 ? { interOpThreads: config.interOpThreads } : {}),
+    ...config.runtime,
+    intraOpCpus: config.intraOpCpus,
     providers: providersOf(config),
   });
 }

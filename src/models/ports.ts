@@ -14,8 +14,14 @@ export interface OpenOrder {
   readonly privateDirectory: string;
   /** Every file must be among these; empty = any file is taken. */
   readonly expected?: readonly ExpectedFile[];
+  /** 0 or left out: one. */
   readonly intraOpThreads?: number;
   readonly interOpThreads?: number;
+  /** One for each intra-op thread beside the one that calls; empty: wherever the system puts them. */
+  readonly intraOpCpus?: readonly number[];
+  readonly executionMode?: 'sequential' | 'parallel';
+  readonly usesArena?: boolean;
+  readonly usesMemoryPattern?: boolean;
   readonly providers?: readonly string[];
 }
 

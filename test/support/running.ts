@@ -50,8 +50,8 @@ export const FAULTS = {
 
 function partsOver(addon: string): ServerParts {
   return {
-    createEngine: ({ workers, inlineBudgetUs }) =>
-      createEngine({ addonPath: join(ADDONS, addon), workers, inlineBudgetUs }),
+    createEngine: ({ workers, workerCpus, inlineBudgetUs }) =>
+      createEngine({ addonPath: join(ADDONS, addon), workers, workerCpus, inlineBudgetUs }),
   };
 }
 

@@ -47,7 +47,7 @@ t.test(
     t.same(config.dynamic_batching?.preferred_batch_size, [4, 8]);
     t.equal(config.dynamic_batching?.max_queue_delay_microseconds, 250);
     t.same(config.version_policy?.specific?.versions, ['2', '7']);
-    t.equal(config.intraOpThreads, 3);
+    t.equal(config.runtime.intraOpThreads, 3);
     t.equal(config.execution, 'worker');
     t.end();
   },
@@ -80,6 +80,26 @@ t.test(
 t.test('an integer beyond 2^53 is kept exact', (t) => {
   const config = fromText('version_policy { specific { versions: 9007199254740993 } }');
   t.same(config.version_policy?.specific?.versions, ['9007199254740993']);
+  t.end();
+});
+
+t.test("the runtime's switches are read in both spellings", (t) => {
+  const parameters = [
+    ['execution_mode', '1'],
+    ['enable_mem_arena', 'False'],
+    ['enable_mem_pattern', '1'],
+    ['intra_op_thread_count', '3'],
+    ['sluice.intra_op_cpus', '4,6'],
+  ].map(([key, value]) => `parameters { key: "${key}" value { string_value: "${value}" } }`);
+  const { runtime, intraOpCpus } = fromText(parameters.join('\n'));
+  t.same(runtime, {
+    intraOpThreads: 3,
+    interOpThreads: 0,
+    executionMode: 'parallel',
+    usesArena: false,
+    usesMemoryPattern: true,
+  });
+  t.same(intraOpCpus, [4, 6]);
   t.end();
 });
 
@@ -164,6 +184,26 @@ const BAD_TEXT: Array<[what: string, text: string, message: RegExp]> = [
     /expected a number of threads/,
   ],
   [
+    'execution mode',
+    'parameters { key: "execution_mode" value { string_value: "2" } }',
+    /parameters\["execution_mode"\]: expected 0 \(sequential\) or 1 \(parallel\), got "2"/,
+  ],
+  [
+    'arena',
+    'parameters { key: "enable_mem_arena" value { string_value: "yes" } }',
+    /parameters\["enable_mem_arena"\]: expected 0, 1, false or true, got "yes"/,
+  ],
+  [
+    'CPUs that are none',
+    'parameters { key: "sluice.intra_op_cpus" value { string_value: "one" } }',
+    /sluice intra_op_cpus: expected a list of CPUs such as "2,4-6", got "one"/,
+  ],
+  [
+    'CPUs for threads that are not there',
+    'parameters { key: "sluice.intra_op_cpus" value { string_value: "1,2" } }',
+    /intra_op_cpus: expected one CPU less than intra_op_thread_count \(not given\).*got 2/,
+  ],
+  [
     'unknown sluice parameter',
     'parameters { key: "sluice.excution" value { string_value: "auto" } }',
     /unknown field "excution" \(did you mean "execution"/,
@@ -241,12 +281,12 @@ t.test('map keys named like members of Object stay plain keys', (t) => {
 t.test('what changes no answer is ignored, and the warning names it', (t) => {
   const text = `model_warmup { name: "w" batch_size: 1 inputs { key: "x" value { data_type: TYPE_FP32 dims: 4 zero_data: true } } }
     metric_tags { key: "team" value: "a" } optimization { graph { level: 1 } }
-    parameters { key: "enable_mem_arena" value { string_value: "0" } }`;
+    parameters { key: "gpu_mem_limit" value { string_value: "0" } }`;
   const { warnings } = readModelConfig(parsePbtxt(text, 'config.pbtxt'), undefined, 'config.pbtxt');
   t.same(warnings, [
     'config.pbtxt metric_tags: ignored',
     'config.pbtxt optimization: ignored',
-    'config.pbtxt parameters["enable_mem_arena"]: ignored',
+    'config.pbtxt parameters["gpu_mem_limit"]: ignored',
   ]);
   t.end();
 });

@@ -4,10 +4,12 @@
  * a warning (see unsupported.ts). Pure.
  */
 import { z } from 'zod';
+import { readCpuList } from '../../core/cpus.js';
 import { SluiceError } from '../../core/errors.js';
 import { dataTypeByConfigName } from '../../core/data-types.js';
 import { didYouMean } from '../../core/nearest.js';
 import type { RawConfig } from './pbtxt.js';
+import { readRuntimeParameters, type RuntimeParameters } from './runtime-parameters.js';
 import { warmupSchema } from './warmup.js';
 import { ignoredFields, refuseUnsupported } from './unsupported.js';
 
@@ -134,6 +136,11 @@ const sluiceSchema = z.strictObject({
   split: z.boolean().optional(),
   weight: z.number().min(0.01).max(100).optional(),
   max_queue_bytes: z.int().min(1).optional(),
+  // A single CPU among the parameters reads like a number.
+  intra_op_cpus: z
+    .union([z.string(), z.int().min(0)], 'expected a list of CPUs such as "2,4-6"')
+    .transform(String)
+    .optional(),
 });
 type SluiceConfig = z.output<typeof sluiceSchema>;
 
@@ -142,8 +149,8 @@ export const SLUICE_JSON_SCHEMA = z.toJSONSchema(sluiceSchema, { io: 'input' });
 
 export type TensorConfig = z.output<typeof tensorSchema>;
 export type ModelConfig = Omit<z.output<typeof modelConfigSchema>, 'parameters'> & {
-  readonly intraOpThreads: number;
-  readonly interOpThreads: number;
+  readonly runtime: RuntimeParameters;
+  readonly intraOpCpus: readonly number[];
   readonly execution: (typeof EXECUTIONS)[number];
   readonly deadlineMs: number;
   readonly maySplit: boolean;
@@ -188,19 +195,19 @@ function parseWith<Schema extends z.ZodType>(
   );
 }
 
-function threadCount(
-  parameters: Map<string, { string_value: string }>,
-  key: string,
-  fileName: string,
-): number {
-  const text = parameters.get(key)?.string_value;
-  if (text === undefined) return 0;
-  if (!/^\d{1,4}$/.test(text)) {
+/** One CPU for each thread beside the one that calls, as ONNX Runtime counts them. */
+function intraOpCpus(text: string | undefined, threads: number, fileName: string): readonly number[] {
+  if (text === undefined) return [];
+  const cpus = readCpuList(text);
+  const where = `${fileName} sluice intra_op_cpus: expected`;
+  if (cpus === undefined) throw invalid(`${where} a list of CPUs such as "2,4-6", got "${text}"`);
+  if (cpus.length !== threads - 1) {
     throw invalid(
-      `${fileName} parameters["${key}"]: expected a number of threads (0 = default), got "${text}"`,
+      `${where} one CPU less than intra_op_thread_count (${threads || 'not given'}): ` +
+        `the calling worker is one of the threads; got ${cpus.length}`,
     );
   }
-  return Number(text);
+  return cpus;
 }
 
 /** Parameters are texts; what is written like a number or a switch is meant as one. */
@@ -236,11 +243,12 @@ export function readModelConfig(raw: RawConfig, sluice: unknown, fileName: strin
   if (twice !== undefined)
     throw invalid(`${fileName}: tensor "${twice.name.replace(/^>/, '')}" is listed twice`);
   const own = readSluice(parameters, sluice, fileName);
+  const runtime = readRuntimeParameters(parameters, fileName);
   return {
     config: {
       ...config,
-      intraOpThreads: threadCount(parameters, 'intra_op_thread_count', fileName),
-      interOpThreads: threadCount(parameters, 'inter_op_thread_count', fileName),
+      runtime,
+      intraOpCpus: intraOpCpus(own.intra_op_cpus, runtime.intraOpThreads, fileName),
       execution: own.execution ?? 'auto',
       deadlineMs: own.deadline_ms ?? 0,
       maySplit: own.split ?? false,

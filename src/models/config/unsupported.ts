@@ -4,6 +4,7 @@
  */
 import { SluiceError } from '../../core/errors.js';
 import type { RawConfig } from './pbtxt.js';
+import { RUNTIME_PARAMETERS } from './runtime-parameters.js';
 
 const REFUSED_FIELDS = [
   'ensemble_scheduling',
@@ -16,7 +17,6 @@ const REFUSED_FIELDS = [
 const REFUSED_TENSOR_FLAGS = ['is_shape_tensor', 'allow_ragged_batch', 'optional', 'is_non_linear_format_io'];
 const REFUSED_GROUP_FIELDS = ['gpus', 'profile', 'passive', 'secondary_devices'];
 const IGNORED_FIELDS = ['runtime', 'cc_model_filenames', 'metric_tags', 'optimization', 'model_metrics'];
-const USED_PARAMETERS = ['intra_op_thread_count', 'inter_op_thread_count'];
 
 function nested(raw: RawConfig, name: string): RawConfig {
   return (raw[name] ?? {}) as RawConfig;
@@ -85,7 +85,7 @@ export function ignoredFields(raw: RawConfig, fileName: string): string[] {
   }
   const parameters = (raw['parameters'] ?? new Map()) as Map<string, unknown>;
   for (const key of parameters.keys()) {
-    if (!USED_PARAMETERS.includes(key) && !key.startsWith('sluice.')) ignored.push(`parameters["${key}"]`);
+    if (!RUNTIME_PARAMETERS.includes(key) && !key.startsWith('sluice.')) ignored.push(`parameters["${key}"]`);
   }
   return ignored.map((field) => `${fileName} ${field}: ignored`);
 }
