@@ -21,6 +21,7 @@ import { Metrics } from './metrics/metrics.js';
 import { RequestWatcher } from './metrics/request-watch.js';
 import { loadTracer } from './metrics/tracing.js';
 import { processMetrics } from './metrics/process-metrics.js';
+import { rolloutMetrics, type RolloutFacts } from './metrics/rollout-metrics.js';
 import { serverMetrics } from './metrics/server-metrics.js';
 import { socketMetrics } from './metrics/socket-metrics.js';
 import { FirstRun } from './models/first-run.js';
@@ -40,6 +41,7 @@ import { WsDoor } from './serving/ws-door.js';
 import type { SocketLimits } from './serving/ws-context.js';
 import { Metadata } from './serving/metadata.js';
 import { Statistics } from './serving/statistics.js';
+import { isFlagged } from './shadow/report.js';
 import { shadowPart, shadowRule } from './shadow/rules.js';
 import { Shadows } from './shadow/shadows.js';
 import { makeAdmin } from './transport/admin/admin.js';
@@ -147,16 +149,6 @@ export async function startServer(
   );
   let transportName: Transport['name'] | undefined;
   const facts = () => ({ version, transportName: transportName ?? '', ...engine.info() });
-  const metrics = new Metrics({
-    models,
-    statsOf,
-    tritonMetrics: settings.tritonMetrics,
-    // What other parts have to show is added here.
-    sources: [serverMetrics(facts, admission), socketMetrics(sockets.counts), processMetrics()],
-  });
-  const operations = new Operations((error) => {
-    log.error({ err: error }, 'a command on the repository failed inside the server');
-  });
   const canaries = new Canaries<Rollout>({
     models,
     rollouts,
@@ -168,6 +160,21 @@ export async function startServer(
       shadows.setPlanned(name, shadow === undefined ? undefined : shadowRule.parse(shadow));
     },
     shadowFacts: (name, primary, shadow) => shadows.factsBetween(name, primary, shadow),
+  });
+  const metrics = new Metrics({
+    models,
+    statsOf,
+    tritonMetrics: settings.tritonMetrics,
+    // What other parts have to show is added here.
+    sources: [
+      serverMetrics(facts, admission),
+      socketMetrics(sockets.counts),
+      rolloutMetrics(rolloutFacts(models, rollouts, shadows, canaries)),
+      processMetrics(),
+    ],
+  });
+  const operations = new Operations((error) => {
+    log.error({ err: error }, 'a command on the repository failed inside the server');
   });
   const admin = makeAdmin({
     rows: [
@@ -273,6 +280,48 @@ function firstRunOf(settings: Settings): FirstRun {
 function resolveVersion(model: ModelEntry, rollout: Rollout, name: string): VersionEntry | undefined {
   const version = versionOf(rollout, name);
   return version === undefined ? undefined : model.versions.get(version);
+}
+
+function rolloutFacts(
+  models: ModelStore,
+  rollouts: Rollouts,
+  shadows: Shadows,
+  canaries: Canaries<Rollout>,
+): RolloutFacts {
+  const loaded = () => [...models.snapshot.models.values()];
+  return {
+    shadows: () =>
+      shadows.list().flatMap((one) => {
+        const facts = shadows.factsOf(one);
+        if (facts === undefined || one.primary === undefined || one.shadow === undefined) return [];
+        const { modelName: model, primary, shadow, rule } = one;
+        return [
+          {
+            model,
+            version: primary.version,
+            shadow: shadow.version,
+            isFlagged: isFlagged(facts, rule),
+            facts,
+          },
+        ];
+      }),
+    arms: () =>
+      loaded().flatMap((model) => {
+        const rollout = rollouts.inForce.get(model.name)?.rollout ?? {};
+        const shares = new Map<string, number>();
+        for (const { to, weight } of rollout.split ?? []) {
+          const entry = resolveVersion(model, rollout, to);
+          if (entry !== undefined && entry.state !== 'UNLOADED')
+            shares.set(entry.version, (shares.get(entry.version) ?? 0) + weight / 100);
+        }
+        return [...shares].map(([version, share]) => ({ model: model.name, version, share }));
+      }),
+    plans: () =>
+      loaded().flatMap(({ name: model }) => {
+        const canary = canaries.of(model);
+        return canary === undefined ? [] : [{ model, state: canary.state, step: canary.stepNumber }];
+      }),
+  };
 }
 
 /** 0 workers in the settings: the engine knows best. */

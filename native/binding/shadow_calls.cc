@@ -230,6 +230,8 @@ Napi::Value ShadowReport(const Napi::CallbackInfo& info) {
   object.Set("skipped", skipped);
   object.Set("primaryRunUs", FromHistogram(env, totals.primary_run));
   object.Set("shadowRunUs", FromHistogram(env, totals.shadow_run));
+  Set(&object, "primaryRunSumUs", static_cast<double>(totals.primary_run.SumNs()) / 1e3);
+  Set(&object, "shadowRunSumUs", static_cast<double>(totals.shadow_run.SumNs()) / 1e3);
   auto outputs = Napi::Array::New(env);
   for (uint32_t i = 0; i < totals.by_output.size(); ++i)
     outputs.Set(i, FromOutputTotals(env, link->primary().outputs[i], *totals.by_output[i]));

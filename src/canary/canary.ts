@@ -101,6 +101,11 @@ export class Canary {
     return this.current;
   }
 
+  /** From 1. */
+  get stepNumber(): number {
+    return this.step.step + 1;
+  }
+
   /** A move of its own is under way: what it changes is no human's doing. */
   get isMoving(): boolean {
     return this.moving;
@@ -111,12 +116,12 @@ export class Canary {
   }
 
   status(): object {
-    const { plan, step } = this.step;
+    const { plan } = this.step;
     return {
       state: this.current,
       candidate: plan.candidate,
       baseline: plan.baseline,
-      step: step + 1,
+      step: this.stepNumber,
       steps: plan.steps.length,
       since: new Date(this.step.beganMs).toISOString(),
       reason: this.lastReason,

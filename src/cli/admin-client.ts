@@ -42,10 +42,30 @@ export class AdminClient {
     body?: unknown,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<AdminAnswer> {
+    const response = await this.fetch(method, path, body, headers);
+    const text = await response.text();
+    const answer = parseAnswer(text);
+    if (response.ok && answer !== undefined) return answer;
+    throw refusal(response.status, `${method} ${path}`, text);
+  }
+
+  /** A recorded V2 body; `headLength` as the server said it. */
+  async bytes(path: string): Promise<{ bytes: Buffer; headLength: string }> {
+    const response = await this.fetch('GET', path, undefined, {});
+    const bytes = Buffer.from(await response.arrayBuffer());
+    if (!response.ok) throw refusal(response.status, `GET ${path}`, bytes.toString());
+    return { bytes, headLength: response.headers.get('inference-header-content-length') ?? '' };
+  }
+
+  private async fetch(
+    method: string,
+    path: string,
+    body: unknown,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<Response> {
     const { admin, key } = this.options;
-    let response: Response;
     try {
-      response = await fetch(new URL(path, admin), {
+      return await fetch(new URL(path, admin), {
         method,
         headers: {
           ...(method === 'GET' ? {} : { 'content-type': 'application/json' }),
@@ -58,15 +78,13 @@ export class AdminClient {
     } catch (error) {
       throw new CommandEnd(EXIT.unexpected, `no server answers at ${admin}: ${causeOf(error)}`);
     }
-    const text = await response.text();
-    const answer = parseAnswer(text);
-    if (response.ok && answer !== undefined) return answer;
-    const told = typeof answer?.['error'] === 'string' ? answer['error'] : text.slice(0, 200);
-    throw new CommandEnd(
-      response.status < 500 ? EXIT.usage : EXIT.unexpected,
-      `${told} (${method} ${path}: ${response.status})`,
-    );
   }
+}
+
+function refusal(status: number, call: string, text: string): CommandEnd {
+  const answer = parseAnswer(text);
+  const told = typeof answer?.['error'] === 'string' ? answer['error'] : text.slice(0, 200);
+  return new CommandEnd(status < 500 ? EXIT.usage : EXIT.unexpected, `${told} (${call}: ${status})`);
 }
 
 /** A path with its names encoded: pathOf`/models/${name}/rollout`. */

@@ -13,6 +13,7 @@ import { addKeys } from './keys.js';
 import { addModels } from './models.js';
 import { addRollout, addRoute } from './route.js';
 import { addServe } from './serve.js';
+import { addShadow } from './shadow.js';
 
 function packageVersion(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
@@ -49,6 +50,7 @@ Examples:
   addModels(program);
   addRoute(program);
   addRollout(program);
+  addShadow(program);
   addBench(program);
   for (const command of program.commands) {
     command.copyInheritedSettings(program);

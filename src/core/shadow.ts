@@ -75,6 +75,8 @@ export interface ShadowFacts {
   /** Run times of the compared requests, microseconds. */
   readonly primaryRunUs: Buckets;
   readonly shadowRunUs: Buckets;
+  readonly primaryRunSumUs: number;
+  readonly shadowRunSumUs: number;
   readonly outputs: readonly OutputReport[];
 }
 

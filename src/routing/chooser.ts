@@ -14,17 +14,9 @@ export interface Headers {
   header(name: string): string;
 }
 
-/** A second version that a share of a target's requests is also run on, its answers unused. */
-export interface ShadowTarget {
-  readonly version: VersionEntry;
-  /** Of the target's requests, 0 to 1. */
-  readonly share: number;
-}
-
 /** Where a request goes. Made once for each snapshot, so that one picture of routing always hands out the same objects. */
 export interface Target {
   readonly version: VersionEntry;
-  readonly shadow: ShadowTarget | undefined;
 }
 
 interface ReadyRule {

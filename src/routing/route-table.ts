@@ -3,7 +3,7 @@
  * whenever either changes; whoever holds one may keep what it learned from it for as long as it is the current one.
  */
 import type { ModelEntry, Snapshot, VersionEntry } from '../core/snapshot.js';
-import { Chooser, defaultName, type ShadowTarget, type Target } from './chooser.js';
+import { Chooser, defaultName, type Target } from './chooser.js';
 import type { RandomNumbers } from './hash.js';
 import { versionOf, type Rollout } from './rollout.js';
 
@@ -18,13 +18,6 @@ export interface RolloutSource {
   /** Another object whenever anything changed. */
   readonly inForce: ReadonlyMap<string, RolloutInForce>;
 }
-
-/** The shadow of a version by the rollout's `shadow` part. */
-export type ShadowOf = (
-  rollout: Rollout,
-  model: ModelEntry,
-  version: VersionEntry,
-) => ShadowTarget | undefined;
 
 export interface ModelRoutes {
   readonly rollout: RolloutInForce;
@@ -48,14 +41,13 @@ function modelRoutes(
   model: ModelEntry,
   inForce: RolloutInForce,
   random: RandomNumbers,
-  shadowOf: ShadowOf,
 ): ModelRoutes {
   const { rollout } = inForce;
   const targets = new Map<VersionEntry, Target>();
   const targetOf = (version: VersionEntry): Target => {
     const known = targets.get(version);
     if (known !== undefined) return known;
-    const target = { version, shadow: shadowOf(rollout, model, version) };
+    const target = { version };
     targets.set(version, target);
     return target;
   };
@@ -80,7 +72,6 @@ export class Routing {
     private readonly models: { readonly snapshot: Snapshot },
     private readonly rollouts: RolloutSource,
     private readonly random: RandomNumbers,
-    private readonly shadowOf: ShadowOf = () => undefined,
   ) {}
 
   get table(): RouteTable {
@@ -98,7 +89,7 @@ export class Routing {
     const routes = new Map<string, ModelRoutes>();
     for (const [name, rollout] of inForce) {
       const model = snapshot.models.get(name);
-      if (model !== undefined) routes.set(name, modelRoutes(model, rollout, this.random, this.shadowOf));
+      if (model !== undefined) routes.set(name, modelRoutes(model, rollout, this.random));
     }
     return routes;
   }

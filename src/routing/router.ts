@@ -63,7 +63,7 @@ function toVersion(entry: VersionEntry, routes: ModelRoutes | undefined): Route 
 }
 
 function plainTarget(version: VersionEntry): Target {
-  return { version, shadow: undefined };
+  return { version };
 }
 
 function withoutVersion(model: ModelEntry, routes: ModelRoutes | undefined): Route {

@@ -56,6 +56,7 @@ export class PuppetEngine implements Engine {
   facts: ShadowFacts = {
     ...{ sampled: 0, answered: 0, compared: 0, apart: 0, rows: 0, runs: 0, waiting: 0, waitingBytes: 0 },
     ...{ dropped: {}, skipped: {}, primaryRunUs: [], shadowRunUs: [], outputs: [] },
+    ...{ primaryRunSumUs: 0, shadowRunSumUs: 0 },
   };
   echoes = false;
   isShutDown = false;
