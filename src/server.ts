@@ -143,6 +143,7 @@ export async function startServer(
     engine,
     admission,
     routing,
+    shadows,
     socketLimits(settings),
     `sluice ${version}`,
     (head) => admitUpgrade(access, head),

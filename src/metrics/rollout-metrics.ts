@@ -29,9 +29,9 @@ export interface ShownPlan {
 }
 
 export interface RolloutFacts {
-  shadows(): readonly ShownShadow[];
-  arms(): readonly ShownArm[];
-  plans(): readonly ShownPlan[];
+  readonly shadows: () => readonly ShownShadow[];
+  readonly arms: () => readonly ShownArm[];
+  readonly plans: () => readonly ShownPlan[];
 }
 
 interface Pair {
@@ -88,7 +88,7 @@ interface Row {
   readonly name: string;
   readonly type: MetricType;
   readonly help: string;
-  samples(pair: Pair): Sample[];
+  readonly samples: (pair: Pair) => Sample[];
 }
 
 function simple(name: string, type: MetricType, help: string, read: (facts: ShadowFacts) => number): Row {

@@ -37,11 +37,7 @@ export interface RouteTable {
 
 export const NO_ROLLOUTS: RolloutSource = { inForce: new Map() };
 
-function modelRoutes(
-  model: ModelEntry,
-  inForce: RolloutInForce,
-  random: RandomNumbers,
-): ModelRoutes {
+function modelRoutes(model: ModelEntry, inForce: RolloutInForce, random: RandomNumbers): ModelRoutes {
   const { rollout } = inForce;
   const targets = new Map<VersionEntry, Target>();
   const targetOf = (version: VersionEntry): Target => {

@@ -48,7 +48,7 @@ export class InferRoute {
 
 /** Says for each request which shadow goes along; 0 for none. */
 export interface ShadowChoice {
-  next(handle: number, head: RequestHead | undefined): number;
+  next(handle: number, headers: Headers): number;
 }
 
 const NO_SHADOWS: ShadowChoice = { next: () => 0 };

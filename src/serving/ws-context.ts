@@ -7,7 +7,7 @@ import type { Admission } from './admission.js';
 import type { FrameRequest } from './frame-request.js';
 import type { FrameTargets } from './frame-targets.js';
 import type { FrameHeaders } from './frame-headers.js';
-import type { RouteSource } from './infer.js';
+import type { RouteSource, ShadowChoice } from './infer.js';
 import type { SocketCounts } from './socket-counts.js';
 
 export interface SocketLimits {
@@ -30,6 +30,7 @@ export interface SessionContext {
   readonly engine: Engine;
   readonly admission: Admission;
   readonly routing: RouteSource;
+  readonly shadows: ShadowChoice;
   readonly headers: FrameHeaders;
   readonly targets: FrameTargets;
   readonly limits: SocketLimits;

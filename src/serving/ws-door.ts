@@ -14,7 +14,7 @@ import { helloFrame, type HelloModel, type HelloTensor } from '../wire/server-fr
 import type { Admission } from './admission.js';
 import { FrameTargets } from './frame-targets.js';
 import { FrameHeaders } from './frame-headers.js';
-import type { RouteSource } from './infer.js';
+import type { RouteSource, ShadowChoice } from './infer.js';
 import { largestRequestBytes } from './largest-request.js';
 import { OriginRule } from './origin.js';
 import { errorReply } from './replies.js';
@@ -52,6 +52,7 @@ export class WsDoor implements SocketDoor, SessionContext {
     readonly engine: Engine,
     readonly admission: Admission,
     readonly routing: RouteSource,
+    readonly shadows: ShadowChoice,
     readonly limits: SocketLimits,
     /** Name and version, as the hello tells it. */
     private readonly serverName: string,

@@ -162,7 +162,7 @@ export class WsSession implements SocketSink, Asker {
   }
 
   private begin(bodyId: number, id: number, bytes: number): void {
-    const { admission, engine, headers, routing, spareRequests } = this.context;
+    const { admission, engine, headers, routing, shadows, spareRequests } = this.context;
     if (this.isLeaving || admission.isDraining) {
       this.refuse(bodyId, id, 'DRAINING', 'the server is stopping, or this socket is: use another');
       return;
@@ -201,6 +201,8 @@ export class WsSession implements SocketSink, Asker {
       return;
     }
     const request = spareRequests.pop() ?? new FrameRequest();
+    const shadow = shadows.next(target.version.handle, headers);
+    if (shadow !== 0) engine.shadowNext(shadow);
     const ticket = engine.submitBody(
       target.version.handle,
       0,

@@ -3,7 +3,6 @@
  * one goes along. Lives on the loop; `next` is on the way of a request: a look-up, and where there is a shadow a random number.
  */
 import { SluiceError } from '../core/errors.js';
-import type { RequestHead } from '../core/exchange.js';
 import type { ShadowFacts, ShadowMismatch, ShadowRules } from '../core/shadow.js';
 import type { ModelEntry, Snapshot, VersionEntry } from '../core/snapshot.js';
 import { engineRules, type ShadowRule } from './rules.js';
@@ -19,6 +18,12 @@ export interface ShadowEngine {
 
 export interface ShadowRollouts {
   readonly inForce: ReadonlyMap<string, { readonly rollout: { readonly shadow?: unknown } }>;
+}
+
+/** Of a frame that is only its routing key. */
+interface RequestHeaders {
+  /** '' when absent. */
+  header(name: string): string;
 }
 
 const NO_ROLLOUT = {};
@@ -73,13 +78,13 @@ export class Shadows {
   }
 
   /** The number of the shadow that goes along with a request to the version of this handle; 0 for none. */
-  next(handle: number, head: RequestHead | undefined): number {
+  next(handle: number, headers: RequestHeaders): number {
     this.follow();
     const shadows = this.byHandle[handle];
     if (shadows === undefined) return 0;
     for (const { rule, sampler, number } of shadows) {
       const { when } = rule;
-      if (when !== undefined && head?.header(when.header) !== when.equals) continue;
+      if (when !== undefined && headers.header(when.header) !== when.equals) continue;
       if (sampler.takes()) return number;
     }
     return 0;

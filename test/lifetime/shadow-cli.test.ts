@@ -12,7 +12,7 @@ import { startTestServer } from '../support/running.js';
 import { fp32, infer } from '../support/v2-wire.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-const REQUESTS = 30;
+const REQUESTS = 10;
 
 t.test('reports, metrics and a replay of a shadow whose answers differ', async (t) => {
   const folder = t.testdir({});
@@ -85,8 +85,8 @@ t.test('reports, metrics and a replay of a shadow whose answers differ', async (
     sluice('report', 'nobody'),
   ]);
   t.match(text.stdout, /^MODEL +OF +SHADOW +COMPARED +APART/);
-  t.match(text.stdout, /^digits +1 +2 +30 +\d+ .* FLAGGED: \d+ of 30 compared requests differ/m);
-  t.match(text.stdout, /^digits +2 +probabilities +\d+ of 30 /m);
+  t.match(text.stdout, /^digits +1 +2 +10 +\d+ .* FLAGGED: \d+ of 10 compared requests differ/m);
+  t.match(text.stdout, /^digits +2 +probabilities +\d+ of 10 /m);
   t.match(JSON.parse(json.stdout), { shadows: [{ model: 'digits', isFlagged: true }] });
   t.match(list.stdout, /^ID +TIME .*\n\d+-\d+ .* probabilities/);
   t.match(replay.stdout, /^version 1 \(primary\): 200, the same bytes as then$/m);

@@ -46,10 +46,12 @@ function setUp(limits: Partial<SocketLimits> = {}) {
     snapshot: snapshotOf(modelEntry('m', [versionEntry('m', '1', 11), versionEntry('m', '2', 12)])),
   };
   const clock = { nowMs: 0 };
+  const shadowOf = new Map<number, number>();
   const door = new WsDoor(
     engine,
     admission,
     routingOf(models),
+    { next: (handle) => shadowOf.get(handle) ?? 0 },
     { ...LIMITS, ...limits },
     'sluice test',
     () => ({ caller: ANYONE }),
@@ -67,7 +69,7 @@ function setUp(limits: Partial<SocketLimits> = {}) {
   const answer = (index: number, id: number) => {
     engine.answer(engine.submissions[index]!, requestFrame({ id, inputs: [] }));
   };
-  return { engine, admission, models, clock, door, open, say, answer };
+  return { engine, admission, models, clock, shadowOf, door, open, say, answer };
 }
 
 t.test('the hello comes first, and a request goes to the default version', async (t) => {
@@ -340,4 +342,17 @@ t.test('who may open a socket', async (t) => {
   t.equal(door.counts.refused, 8);
   for (let count = 0; count < 3; count += 1) open();
   t.notOk(admits({ host }), 'as many as there may be');
+});
+
+t.test('a sampled frame carries its shadow, and the next one does not', (t) => {
+  const { engine, shadowOf, open, say } = setUp();
+  const { sink } = open();
+  shadowOf.set(12, 7);
+  say(sink, request(1));
+  t.equal(engine.nextShadow, 7);
+  engine.nextShadow = 0;
+  shadowOf.clear();
+  say(sink, request(2));
+  t.equal(engine.nextShadow, 0);
+  t.end();
 });
