@@ -62,7 +62,7 @@ async function facts() {
   const { stats } = models.find(({ name }) => name === 'add_sub').versions[0];
   const status = readFileSync(`/proc/${server.pid}/status`, 'utf8');
   const rssMib = Number(/VmRSS:\s+(\d+)/.exec(status)[1]) / 1024;
-  return { inFlight: stats.inFlight, cancelled: stats.cancelled, rssMib: Math.round(rssMib) };
+  return { inFlight: stats.inFlight, cancelled: stats.outcomes.cancelled, rssMib: Math.round(rssMib) };
 }
 
 const ledger = { good: 0, wrong: 0, lost: 0, left: 0, refused: 0 };
