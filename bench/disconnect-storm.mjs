@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { ROOT } from './paths.mjs';
-import { MOMENTS, openConnection } from './row-connection.mjs';
+import { MOMENTS, openConnection, pause } from './row-connection.mjs';
 import { seededRandom } from './row-truth.mjs';
 
 const { values } = parseArgs({
@@ -26,7 +26,6 @@ const chance = seededRandom(Number(values.seed));
 const WIDTH = 16;
 const SLOW_MARK = -1004;
 const SETTLE_MS = 5_000;
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const server = spawn(
   process.execPath,

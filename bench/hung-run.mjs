@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs, promisify } from 'node:util';
 import { BENCH_BUILD, ROOT } from './paths.mjs';
-import { openConnection } from './row-connection.mjs';
+import { openConnection, pause } from './row-connection.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -28,7 +28,6 @@ const LATE_MS = 1_500;
 const FOR_GOOD_MS = 100_000;
 const MOST_OVERSHOOT_MS = 10;
 const MOST_CHANGE = 1.1;
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const server = spawn(
   process.execPath,

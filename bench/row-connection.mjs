@@ -17,7 +17,7 @@ export function openConnection(url) {
 /** Moments at which `abandon` breaks off: in the head, behind it, in the body, behind it, a little later, in the reply. */
 export const MOMENTS = 6;
 
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 class Connection {
   constructor(socket) {
