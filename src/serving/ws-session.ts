@@ -10,7 +10,7 @@
 import { ERRORS, errorName, type ErrorName } from '../core/errors.js';
 import type { Socket, SocketCaller, SocketSink } from '../core/socket.js';
 import { FRAME_FACTS, FRAME_FLAGS, FRAME_KINDS, FRAME_TEXTS } from '../engine/frame-facts.js';
-import { CLOSE_CODES, type CloseReason } from '../wire/protocol.js';
+import { ALL_ANSWERED, CLOSE_CODES, type CloseReason } from '../wire/protocol.js';
 import { errorFrame, goodbyeFrame, type GoodbyeReasonName } from '../wire/server-frames.js';
 import { routeError, type InferRoute } from './infer.js';
 import { FrameRequest, type Asker } from './frame-request.js';
@@ -257,7 +257,7 @@ export class WsSession implements SocketSink, Asker {
   }
 
   private endWhenIdle(): void {
-    if (this.inFlight.size === 0) this.end('GOING_AWAY', 'all is answered');
+    if (this.inFlight.size === 0) this.end('GOING_AWAY', ALL_ANSWERED);
   }
 
   end(reason: CloseReason, text: string): void {
