@@ -24,6 +24,8 @@ export interface RequestHead {
   header(name: string): string;
   /** What stands after the first '?' of the path, not percent-decoded; '' where there is none. */
   query(): string;
+  /** Tells that this path will come again and again with POST; whether that makes it cheaper is the transport's affair. */
+  remember?(): void;
 }
 
 /** Filled in on the way, before the reply is sent. */

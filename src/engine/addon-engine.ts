@@ -65,6 +65,8 @@ class AddonEngine implements Engine {
   private readonly ring: Uint32Array;
   private readonly replies: ArrayBuffer;
   private readonly times: Float32Array;
+  /** Views of `replies` by row of the ring. */
+  private readonly views: Array<Uint8Array | undefined> = [];
   /** Row of the ring that is being delivered. */
   private delivering = 0;
   private readonly nextShadow: Uint32Array;
@@ -247,21 +249,31 @@ class AddonEngine implements Engine {
   private deliver(rows: number): void {
     while (rows !== 0) {
       if (rows < 0) this.deliverRow(0, this.addon.takeLong());
-      else for (let row = 0; row < rows; row += 1) this.deliverRow(row * RING_FIELDS, this.replies);
+      else for (let row = 0; row < rows; row += 1) this.deliverRow(row, this.replies);
       this.afterDelivery();
       rows = this.addon.drain();
     }
     if (this.inFlight === 0 && this.whenIdle !== undefined) this.whenIdle();
   }
 
-  private deliverRow(at: number, memory: ArrayBuffer): void {
-    this.delivering = at / RING_FIELDS;
+  private deliverRow(row: number, memory: ArrayBuffer): void {
+    this.delivering = row;
+    const at = row * RING_FIELDS;
     const ring = this.ring;
     const ticket = ring[at]!;
     const sink = this.sinks[ticket]!;
     this.sinks[ticket] = undefined;
     this.inFlight -= 1;
-    sink.delivered(ring[at + 1]!, new Uint8Array(memory, ring[at + 2]!, ring[at + 3]!), ring[at + 4]!);
+    sink.delivered(ring[at + 1]!, this.bytesOf(row, memory, ring[at + 2]!, ring[at + 3]!), ring[at + 4]!);
+  }
+
+  /** Replies of one model are alike, so a row's bytes mostly lie where they lay before: the view of them is kept. */
+  private bytesOf(row: number, memory: ArrayBuffer, offset: number, length: number): Uint8Array {
+    const known = this.views[row];
+    if (known?.length === length && known.byteOffset === offset && memory === this.replies) return known;
+    const view = new Uint8Array(memory, offset, length);
+    if (memory === this.replies) this.views[row] = view;
+    return view;
   }
 
   /** The addon's promises settle through the pump, which does not keep the process alive by itself. */

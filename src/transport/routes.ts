@@ -48,7 +48,7 @@ export class Routes {
     if (route.kind === 'infer') {
       if (method !== 'POST') return replyAfterBody(head, responder, methodNotAllowed('POST'));
       const inferRoute = new InferRoute(route.modelName, route.version);
-      this.remember(path, inferRoute);
+      this.remember(head, inferRoute);
       return this.infer.begin(inferRoute, head, responder);
     }
     if (method !== 'GET' && method !== 'HEAD') {
@@ -93,9 +93,10 @@ export class Routes {
     }
   }
 
-  private remember(path: string, inferRoute: InferRoute): void {
+  private remember(head: RequestHead, inferRoute: InferRoute): void {
     if (!this.infer.isKnown(inferRoute)) return;
     if (this.inferRoutes.size >= MAX_KNOWN_PATHS) this.inferRoutes.clear();
-    this.inferRoutes.set(path, inferRoute);
+    this.inferRoutes.set(head.path, inferRoute);
+    head.remember?.();
   }
 }

@@ -53,6 +53,35 @@ for (const choice of ['uws', 'node'] as const) {
       }
     });
 
+    t.test('a path that came before is taken the same way, and its neighbours too', async (t) => {
+      const rig = await setUp(t, choice);
+      const { port } = rig;
+      const versioned = '/v2/models/m/versions/1/infer';
+      for (let round = 0; round < 3; round += 1) {
+        for (const [path, handle] of [
+          [INFER, 20],
+          [`${INFER}?n=${round}`, 20],
+          [versioned, 11],
+        ] as const) {
+          const text = `{"n":${round}}`;
+          const reply = await ask(port, 'POST', path, text, { 'sluice-deadline-ms': '5000' });
+          t.equal(reply?.body.toString(), text, path);
+          t.equal(rig.engine.submissions.at(-1)?.handle, handle, path);
+        }
+        for (const [method, path, status] of [
+          ['GET', INFER, 405],
+          ['PUT', versioned, 405],
+          ['POST', `${INFER}/`, 404],
+          ['POST', `${INFER}/more`, 404],
+          ['POST', '/v2/models/m/versions/77/infer', 404],
+          ['POST', '/v2/models/:m/infer', 404],
+          ['POST', '/v2/models/*/infer', 404],
+        ] as const) {
+          t.equal((await ask(port, method, path, '{}'))?.status, status, `${method} ${path}`);
+        }
+      }
+    });
+
     t.test('HEAD answers like GET, without the body', async (t) => {
       const rig = await setUp(t, choice);
       for (const [path, status] of [
