@@ -48,6 +48,8 @@ class Connection {
   // Sends, or keeps what the socket does not take; borrowed bytes must stay alive until the connection
   // closes. False when the connection is broken.
   bool Send(std::string_view bytes);
+  // Keeps a copy for the next Flush, which sends all that was kept at once.
+  void Keep(std::string_view bytes) { unsent_.append(bytes); }
   bool Flush();
   bool has_unsent() const { return !unsent_.empty(); }
 

@@ -157,8 +157,17 @@ void Sender::SendDue(int64_t now) {
     const Slot slot = free_.front();
     free_.pop_front();
     SendOne(slot, {now, -1}, now);
-    now = NowNs();
+    // What is only kept is sent when the clock would say nearly the same.
+    if (kept_.empty()) now = NowNs();
   }
+  FlushKept();
+}
+
+void Sender::FlushKept() {
+  for (const uint32_t index : kept_) {
+    if (!connections_[index]->Flush()) Drop(index, &outcome_.broken);
+  }
+  kept_.clear();
 }
 
 void Sender::SendOne(const Slot& slot, const Arrival& arrival, int64_t now) {
@@ -179,7 +188,13 @@ void Sender::SendOne(const Slot& slot, const Arrival& arrival, int64_t now) {
     std::memcpy(own_frames_[request].data() + requests_[request].id_at, &id, sizeof id);
     bytes = own_frames_[request];
   }
-  if (!connection.Send(bytes)) Drop(slot.index, &outcome_.broken);
+  if (is_open_ || options_.in_flight == 1) {
+    if (!connection.Send(bytes)) Drop(slot.index, &outcome_.broken);
+    return;
+  }
+  // A ceiling fills a connection with one write: a call for each message is most of what it costs.
+  if (!connection.has_unsent()) kept_.push_back(slot.index);
+  connection.Keep(bytes);
 }
 
 void Sender::Wait(int64_t now) {

@@ -41,6 +41,7 @@ class Sender {
   bool IsDone(int64_t now) const;
   void SendDue(int64_t now);
   void SendOne(const Slot& slot, const Arrival& arrival, int64_t now);
+  void FlushKept();
   void CountUnsent();
   void Wait(int64_t now);
   void OnEvent(uint32_t index, uint32_t events);
@@ -73,6 +74,8 @@ class Sender {
   // Own copies of messages with an id, which is written into them.
   std::vector<std::string> own_frames_;
   uint32_t next_id_ = 1;
+  // Connections with messages that wait to be sent together.
+  std::vector<uint32_t> kept_;
   uint64_t under_way_ = 0;
   uint64_t budget_ = UINT64_MAX;
   int64_t start_ns_ = 0;
