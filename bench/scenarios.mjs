@@ -13,6 +13,7 @@ export const REQUESTS = {
   tinyJson: { model: 'tiny', columns: 64, form: 'json' },
   midHead: { model: 'mid', columns: 512, form: 'head' },
   tinyFrame: { model: 'tiny', columns: 64, form: 'frame' },
+  midFrame: { model: 'mid', columns: 512, form: 'frame' },
   wideHead: { model: 'identity_fp32', columns: 1000, form: 'head' },
   wideJson: { model: 'identity_fp32', columns: 1000, form: 'json' },
 };
@@ -20,6 +21,8 @@ export const REQUESTS = {
 const echo = (request) => ({ server: 'echo', request });
 const sluice = (request) => ({ server: 'sluice', request });
 const fastify = (request) => ({ server: 'fastify', request });
+const overWebSocket = (side) => ({ ...side, protocol: 'ws' });
+const TINY_WS = { echo: overWebSocket(echo('tinyFrame')), sluice: overWebSocket(sluice('tinyFrame')) };
 
 export const SCENARIOS = [
   {
@@ -108,17 +111,55 @@ export const SCENARIOS = [
     ],
   },
   {
-    name: 'tiny-ws',
-    title: 'tiny as frames over WebSocket, 16 sockets with 4 under way each, beside the raw WebSocket echo',
-    layout: 'P1',
-    load: { connections: 16, inFlight: 4 },
+    name: 'tiny-ws-1',
+    title:
+      'tiny as frames over one WebSocket, one under way, one core for both, beside the raw echo and HTTP',
+    layout: 'P3',
+    load: { connections: 1 },
     control: 'echo',
-    sides: {
-      echo: { ...echo('tinyFrame'), protocol: 'ws' },
-      sluice: { ...sluice('tinyFrame'), protocol: 'ws' },
-    },
+    sides: { ...TINY_WS, 'sluice, HTTP': sluice('tinyHead') },
+    compare: [
+      { id: 'R6', of: 'p50Us', subject: 'sluice', base: 'echo', addsAtMost: 15 },
+      { id: 'R2', of: 'rate', subject: 'sluice', base: 'sluice, HTTP', atLeast: 1.3 },
+      { of: 'rate', subject: 'sluice', base: 'echo' },
+    ],
+  },
+  {
+    name: 'tiny-ws-1x16',
+    title: 'tiny as frames over one WebSocket, 16 under way, beside the raw echo',
+    layout: 'P1',
+    load: { connections: 1, inFlight: 16 },
+    control: 'echo',
+    sides: TINY_WS,
     compare: [
       { id: 'R2', of: 'rate', subject: 'sluice', base: 'echo', atLeast: 0.8 },
+      { of: 'serverCpuUs', subject: 'sluice', base: 'echo' },
+    ],
+  },
+  {
+    name: 'tiny-ws-32',
+    title: 'tiny as frames over 32 WebSockets, one under way each, beside the raw echo and HTTP',
+    layout: 'P1',
+    load: { connections: 32 },
+    control: 'echo',
+    sides: { ...TINY_WS, 'sluice, HTTP': sluice('tinyHead') },
+    compare: [
+      { id: 'R2', of: 'rate', subject: 'sluice', base: 'echo', atLeast: 0.8 },
+      { id: 'R2', of: 'rate', subject: 'sluice', base: 'sluice, HTTP', atLeast: 1.3 },
+      { of: 'serverCpuUs', subject: 'sluice', base: 'sluice, HTTP' },
+    ],
+  },
+  {
+    name: 'tiny-ws-32x16',
+    title:
+      'tiny as frames over 32 WebSockets, 16 under way each, beside the raw echo; HTTP with 32 connections',
+    layout: 'P1',
+    load: { connections: 32, inFlight: 16 },
+    control: 'echo',
+    sides: { ...TINY_WS, 'sluice, HTTP': sluice('tinyHead') },
+    compare: [
+      { id: 'R2', of: 'rate', subject: 'sluice', base: 'echo', atLeast: 0.8 },
+      { id: 'R2', of: 'rate', subject: 'sluice', base: 'sluice, HTTP', atLeast: 1.3 },
       { of: 'serverCpuUs', subject: 'sluice', base: 'echo' },
     ],
   },
@@ -181,6 +222,22 @@ export const SCENARIOS = [
       { of: 'rate', subject: 'sluice', base: 'bare loop' },
       { id: 'R4', of: 'serverCpuUs', subject: 'sluice', base: 'bare loop', atMost: 1.11 },
       { id: 'R5', of: 'rate', subject: 'sluice', base: 'sluice, batching off', atLeast: 5 },
+    ],
+  },
+  {
+    name: 'mid-ws',
+    title:
+      'mid as frames over 32 WebSockets, 4 rows under way each, one core for all of the server, beside the bare loop',
+    layout: 'P1',
+    load: { connections: 32, inFlight: 4 },
+    control: 'bare loop',
+    sides: {
+      'bare loop': { program: 'ort-loop', model: 'mid' },
+      sluice: overWebSocket(sluice('midFrame')),
+    },
+    compare: [
+      { id: 'R4', of: 'rate', subject: 'sluice', base: 'bare loop', atLeast: 0.9 },
+      { id: 'R4', of: 'serverCpuUs', subject: 'sluice', base: 'bare loop', atMost: 1.11 },
     ],
   },
   {

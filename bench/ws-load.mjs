@@ -1,0 +1,76 @@
+/**
+ * What the WebSocket scripts share: a server of this tree with the measured models, a fixed rate of frames from the native
+ * generator as the clients that are watched, and what the system says of the server.
+ */
+import { readFileSync } from 'node:fs';
+import { capture, generatorWords } from './block.mjs';
+import { GENERATOR, MODELS } from './paths.mjs';
+import { pinned, startServer } from './servers.mjs';
+import { median } from './stats.mjs';
+
+const MIB = 1024 * 1024;
+const SPARE_FILES = 256;
+
+export function startMeasured(flags, cores, repository = MODELS) {
+  return startServer(
+    ['dist/cli/main.js', 'serve', repository, '--port=0', '--admin-port=0', '--log-level=error', ...flags],
+    { cores },
+  );
+}
+
+/** One block of watched clients, open loop: { p50Us, p99Us, reasons }. */
+export async function watchedBlock(server, request, { connections, ratePerS, seconds, cores }) {
+  const words = ['--mode', 'poisson', '--rate', String(ratePerS), '--connections', String(connections)];
+  words.push('--in-flight', '4', '--duration-s', String(seconds), '--warmup-s', '0.3');
+  const side = { request, protocol: 'ws' };
+  const text = await capture(pinned(cores, [GENERATOR, ...generatorWords(server, side, words)]));
+  const { byStatus, replies, latency, reasons } = JSON.parse(text);
+  if (!(byStatus['200'] === replies && replies > 0))
+    throw new Error(`expected only answers with status 200, got ${JSON.stringify(byStatus)}: ${reasons}`);
+  const at = (wanted) => latency.percentiles.find(({ percent }) => percent === wanted).us;
+  return { p50Us: at(50), p99Us: at(99), replies, reasons };
+}
+
+export function residentBytes(pid) {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
+}
+
+export const mib = (bytes) => `${(bytes / MIB).toFixed(1)} MiB`;
+
+/** Says what to do where this process, and so its children, may not open so many sockets. */
+export function expectOpenFiles(needed) {
+  const line = /^Max open files\s+(\S+)\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'));
+  const most = line[2] === 'unlimited' ? Infinity : Number(line[2]);
+  if (most >= needed + SPARE_FILES) return;
+  throw new Error(
+    `expected a limit of at least ${needed + SPARE_FILES} open files for ${needed} sockets, got ${most}: ` +
+      `raise it with "ulimit -Hn" or ask for fewer sockets`,
+  );
+}
+
+/** The value of one sample of the metrics page; 0 where it is not there. */
+export async function metric(server, name, label = '') {
+  const text = await (await fetch(server.metricsUrl)).text();
+  const found = text.split('\n').find((line) => line.startsWith(name) && line.includes(label));
+  return found === undefined ? 0 : Number(found.split(' ').at(-1));
+}
+
+/** Rows of `{ without, with }` blocks, as lines and as one ratio of p99. */
+export function compareRounds(rounds, { most }) {
+  const ratios = rounds.map((round) => round.with.p99Us / round.without.p99Us);
+  for (const [index, { without, with: loaded }] of rounds.entries()) {
+    const us = (block) => `p50 ${block.p50Us.toFixed(0)} us, p99 ${block.p99Us.toFixed(0)} us`;
+    console.log(
+      `round ${index + 1}: without ${us(without)}; with ${us(loaded)}; p99 x ${ratios[index].toFixed(3)}`,
+    );
+  }
+  const ratio = { median: median(ratios), least: Math.min(...ratios), most: Math.max(...ratios) };
+  const isMet = ratio.median <= most;
+  console.log(
+    `p99 with over without: ${ratio.median.toFixed(3)} (${ratio.least.toFixed(3)} - ${ratio.most.toFixed(3)}), ` +
+      `target at most ${most}: ${isMet ? 'met' : 'MISSED'}`,
+  );
+  const distrusted = rounds.flatMap((round) => [...round.without.reasons, ...round.with.reasons]);
+  for (const reason of new Set(distrusted)) console.log(`not valid in some block: ${reason}`);
+  return { ratio, isMet };
+}
