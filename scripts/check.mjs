@@ -90,7 +90,9 @@ function typeScriptFolders() {
 }
 
 function clangFormat({ mayFix }) {
-  const sources = ['native', 'test/native', 'bench'].flatMap((folder) => listFiles(ROOT, folder));
+  const sources = ['native', 'test/native', 'test/fuzz', 'bench'].flatMap((folder) =>
+    listFiles(ROOT, folder),
+  );
   const files = sources.filter((path) => /\.(cc|h|cu|cuh)$/.test(path) && !isGenerated(path));
   if (files.length === 0) return undefined;
   const binary = `node_modules/clang-format-node/bin/cfn-${process.platform}-${process.arch}/clang-format`;
