@@ -10,7 +10,7 @@
 namespace {
 
 // Raised with every change of what follows; TypeScript refuses another number.
-constexpr int kInterfaceNumber = 6;
+constexpr int kInterfaceNumber = 7;
 
 template <size_t N>
 Napi::Array Names(Napi::Env env, const char* const (&names)[N]) {
@@ -54,7 +54,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("stats", sluice::Stats);
   add("submit", sluice::Submit);
   add("submitBody", sluice::SubmitBody);
+  add("refuseUnread", sluice::RefuseUnread);
   add("lastErrorText", sluice::LastErrorText);
+  add("lastRetryMs", sluice::LastRetryMs);
   add("flush", sluice::Flush);
   add("drain", sluice::Drain);
   add("takeLong", sluice::TakeLong);

@@ -17,7 +17,8 @@
 
 namespace sluice {
 
-// One row of the ring: ticket, error number, offset and length in the reply memory, length of the JSON part.
+// One row of the ring: ticket, error number, offset and length in the reply memory, length of the JSON part
+// (of an error: after how many ms to try again, 0 = nobody knows).
 inline constexpr size_t kRingFields = 5;
 inline constexpr size_t kRingRows = 1024;
 inline constexpr size_t kReplyBytes = size_t{1} << 20;
@@ -66,6 +67,7 @@ class AddonState {
   Napi::Value ReplyBuffer() { return reply_reference_.Value(); }
 
   std::string last_error;
+  uint32_t last_retry_ms = 0;
 
  private:
   struct Waker;

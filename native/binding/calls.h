@@ -22,6 +22,9 @@ Napi::Value Stats(const Napi::CallbackInfo& info);        // (handle) -> counter
 Napi::Value Submit(const Napi::CallbackInfo& info);
 // (handle, headLength, bodyId, timeoutMs, priority) -> ticket or -error
 Napi::Value SubmitBody(const Napi::CallbackInfo& info);
+// (handle, timeoutMs) -> minus the error number of a request that was refused before its body was read, or 0
+Napi::Value RefuseUnread(const Napi::CallbackInfo& info);
+Napi::Value LastRetryMs(const Napi::CallbackInfo& info);    // () -> ms, 0 = nobody knows
 Napi::Value LastErrorText(const Napi::CallbackInfo& info);  // () -> string
 Napi::Value Flush(const Napi::CallbackInfo& info);          // () -> rows in the ring, as Drain
 Napi::Value Drain(

@@ -100,6 +100,7 @@ EngineOptions ToEngineOptions(const Napi::Object& object) {
   options.workers = static_cast<int>(Integer(object, "workers", 1));
   options.worker_cpus = Cpus(object, "workerCpus");
   options.inline_budget_ns = Integer(object, "inlineBudgetUs", 100) * 1000;
+  options.loop_rest_ns = Integer(object, "loopRestUs", 0) * 1000;
   options.longest_ns = Integer(object, "defaultDeadlineMs", 30'000) * 1'000'000;
   return options;
 }

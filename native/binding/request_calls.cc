@@ -1,9 +1,12 @@
 // The path of a request across the border: submit, flush at the end of the tick, drain. Loop thread.
 #include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "base/clock.h"
 #include "binding/calls.h"
+#include "binding/unread.h"
 #include "engine/hand_out.h"
 #include "engine/refusal.h"
 #include "engine/stage_times.h"
@@ -25,6 +28,8 @@ Napi::Value Number(const Napi::CallbackInfo& info, double value) {
 Napi::Value Refuse(const Napi::CallbackInfo& info, AddonState* state, ModelVersion* version, Request* request,
                    const Status& status) {
   state->last_error = status.message();
+  const bool is_known = version != nullptr && request != nullptr;
+  state->last_retry_ms = is_known ? RetryAfterMs(state, *version, request->priority, status.code()) : 0;
   if (request != nullptr) {
     if (version != nullptr) version->stats.Refused(request->wire, status.code());
     state->port()->Release(request);
@@ -59,34 +64,21 @@ void AttachShadow(AddonState* state, const ModelVersion& version, Request* reque
   request->tap = std::move(shadow);
 }
 
-ModelVersion* StartedVersion(AddonState* state, uint32_t handle) {
-  ModelVersion* version = state->is_open() ? state->engine()->Version(handle) : nullptr;
-  return version != nullptr && version->is_started() ? version : nullptr;
-}
-
 // What the client wants of the wait; the version's own limits are put in when it is accepted.
 void ReadUrgency(const Napi::CallbackInfo& info, const ModelVersion& version, Request* request) {
   request->submitted_ns = NowNs();
-  const double timeout_ms = info[3].As<Napi::Number>().DoubleValue();
-  const int64_t longest_ns = version.longest_ns();
-  const bool is_shorter = timeout_ms > 0 && timeout_ms * 1e6 < static_cast<double>(longest_ns);
   request->deadline_ns =
-      request->submitted_ns + (is_shorter ? static_cast<int64_t>(timeout_ms * 1e6) : longest_ns);
+      request->submitted_ns + TimeLeftNs(version, info[3].As<Napi::Number>().DoubleValue());
   request->priority = static_cast<uint8_t>(info[4].As<Napi::Number>().Uint32Value());
 }
 
-// Whether the request could not be answered in time, told before its body is read. What runs on the loop is
-// answered at the end of the tick, so nothing is asked for it.
-Code RefuseUnread(AddonState* state, const ModelVersion& version, uint32_t handle, const Request& request) {
-  if (version.runs_inline() && request.priority != kBackgroundPriority) return Code::kOk;
-  const int64_t rows = 1 + state->batcher()->RowsForWorkers(handle);
-  return version.queue()->Refusal(request.priority, rows, request.submitted_ns, request.deadline_ns,
-                                  state->engine()->scheduler()->load());
+Code Unread(AddonState* state, const ModelVersion& version, uint32_t handle, const Request& request) {
+  return UnreadRefusal(state, version, handle, request.priority, request.submitted_ns, request.deadline_ns);
 }
 
 // What the client gets. Of a request that is still running nothing else may be looked at.
 struct Answer {
-  explicit Answer(const Request& request) : ticket(request.ticket) {
+  Answer(AddonState* state, const Request& request) : ticket(request.ticket) {
     if (request.early_code != Code::kOk) {
       code = request.early_code;
       bytes = kLateText;
@@ -95,7 +87,9 @@ struct Answer {
       code = request.code;
       bytes = request.reply.data();
       size = request.reply.size();
-      head_bytes = request.reply_head_bytes;
+      head_bytes = code == Code::kOk ? request.reply_head_bytes
+                                     : RetryAfterMs(state, *static_cast<ModelVersion*>(request.version),
+                                                    request.priority, code);
     }
   }
   void WriteRow(uint32_t* row, size_t offset) const {
@@ -110,8 +104,15 @@ struct Answer {
   Code code;
   const void* bytes;
   size_t size;
-  size_t head_bytes = 0;
+  size_t head_bytes = 0;  // of an error: after how many ms to try again
 };
+
+// Before the answers are looked for, so that those of the pause go out with it.
+void Rest(LoopRest* rest) {
+  if (!rest->has_refused()) return;
+  const int64_t rest_ns = rest->TakeNs(NowNs());
+  if (rest_ns > 0) std::this_thread::sleep_for(std::chrono::nanoseconds(rest_ns));
+}
 
 int FillRing(AddonState* state) {
   CompletionPort* port = state->port().get();
@@ -127,7 +128,7 @@ int FillRing(AddonState* state) {
       hand_out.Add(request);
       continue;
     }
-    const Answer answer(*request);
+    const Answer answer(state, *request);
     const bool is_long = answer.size > kLongReplyBytes;
     if (is_long && rows == 0) {
       port->PutBack();
@@ -164,7 +165,7 @@ Napi::Value Submit(const Napi::CallbackInfo& info) {
   ReadUrgency(info, *version, request);
   request->body_bytes = size;
   AttachShadow(state, *version, request);
-  if (const Code code = RefuseUnread(state, *version, handle, *request); code != Code::kOk)
+  if (const Code code = Unread(state, *version, handle, *request); code != Code::kOk)
     return Refuse(info, state, version, request, RefusalOf(*version, code));
   try {
     if (V2Decoder::IsLong(version->spec(), size, head_length)) {
@@ -197,7 +198,7 @@ Napi::Value SubmitBody(const Napi::CallbackInfo& info) {
   ReadUrgency(info, *version, request);
   request->body_bytes = request->body.size();
   AttachShadow(state, *version, request);
-  if (const Code code = RefuseUnread(state, *version, handle, *request); code != Code::kOk)
+  if (const Code code = Unread(state, *version, handle, *request); code != Code::kOk)
     return Refuse(info, state, version, request, RefusalOf(*version, code));
   request->head_length = static_cast<int64_t>(info[1].As<Napi::Number>().DoubleValue());
   if (RequestDecoder::IsLong(version->spec(), *request)) {
@@ -218,14 +219,11 @@ Napi::Value SubmitBody(const Napi::CallbackInfo& info) {
   return Accept(info, state, version, handle, request);
 }
 
-Napi::Value LastErrorText(const Napi::CallbackInfo& info) {
-  return Napi::String::New(info.Env(), StateOf(info)->last_error);
-}
-
 Napi::Value Flush(const Napi::CallbackInfo& info) {
   AddonState* state = StateOf(info);
   if (!state->is_open()) return Number(info, 0);
   state->batcher()->Flush();
+  Rest(state->batcher()->rest());
   return Number(info, FillRing(state));
 }
 
@@ -237,7 +235,7 @@ Napi::Value Drain(const Napi::CallbackInfo& info) {
 Napi::Value TakeLong(const Napi::CallbackInfo& info) {
   AddonState* state = StateOf(info);
   Request* request = state->port()->NextCompleted();
-  Answer(*request).WriteRow(state->ring(), 0);
+  Answer(state, *request).WriteRow(state->ring(), 0);
   WriteStageTimes(*request, NowNs(), state->times());
   auto buffer = Napi::ArrayBuffer::New(info.Env(), request->reply.size());
   std::memcpy(buffer.Data(), request->reply.data(), request->reply.size());

@@ -24,6 +24,8 @@ struct EngineOptions {
   int workers = 1;
   std::vector<int> worker_cpus;  // that workers stay on; empty = anywhere
   int64_t inline_budget_ns = 100'000;
+  // How long a loop pauses that refuses requests while no core is left to it alone; 0 = one is.
+  int64_t loop_rest_ns = 0;
   int64_t longest_ns = 30'000'000'000;  // every request's deadline where nobody asks for an earlier one
 };
 

@@ -40,6 +40,10 @@ void LoopBatcher::Add(ModelVersion* version, uint32_t handle, Request* request) 
 
 void LoopBatcher::Flush() {
   int64_t spent_ns = 0;
+  if (engine_->options().loop_rest_ns > 0 && !touched_.empty()) {
+    const int64_t now_ns = NowNs();
+    for (const TickQueue* queue : touched_) rest_.Served(queue->version, now_ns);
+  }
   // Workers first: they can begin while the loop runs its own.
   for (TickQueue* queue : touched_) {
     if (!queue->for_workers.empty()) SubmitToWorkers(queue->version, &queue->for_workers);

@@ -8,17 +8,20 @@
 
 #include "engine/completion_port.h"
 #include "engine/engine.h"
+#include "engine/loop_rest.h"
 
 namespace sluice {
 
 class LoopBatcher {
  public:
-  LoopBatcher(Engine* engine, CompletionPort* port) : engine_(engine), port_(port) {}
+  LoopBatcher(Engine* engine, CompletionPort* port)
+      : engine_(engine), port_(port), rest_(engine->options().loop_rest_ns) {}
 
   // `request` is decoded and accepted.
   void Add(ModelVersion* version, uint32_t handle, Request* request);
   // End of the tick. Finished requests wait in the port afterwards.
   void Flush();
+  LoopRest* rest() { return &rest_; }
   // Rows of this tick that will wait for a worker.
   int64_t RowsForWorkers(uint32_t handle) const {
     return handle < queues_.size() && queues_[handle] != nullptr ? queues_[handle]->rows_for_workers : 0;
@@ -43,6 +46,7 @@ class LoopBatcher {
 
   Engine* const engine_;
   CompletionPort* const port_;
+  LoopRest rest_;
   std::vector<std::unique_ptr<TickQueue>> queues_;  // by handle
   std::vector<TickQueue*> touched_;
   Batch batch_;

@@ -78,6 +78,11 @@ Code VersionQueue::Refusal(uint8_t priority, int64_t rows, int64_t now_ns, int64
   return MayAdmit(facts, deadline_ns - now_ns) ? Code::kOk : Code::kQueueFull;
 }
 
+int64_t VersionQueue::PredictedNs(uint8_t priority, int64_t now_ns, const SharedLoad& load) const {
+  const QueueFacts facts = Facts(LevelOf(priority), 1, now_ns, load);
+  return facts.batch_ns > 0 ? PredictNs(facts) : 0;
+}
+
 Code VersionQueue::Push(Request* request, int64_t now_ns, const SharedLoad& load) {
   if (request->is_cancelled.load(std::memory_order_relaxed)) return Code::kCancelled;
   request->priority = LevelOf(request->priority);

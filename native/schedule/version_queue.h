@@ -52,6 +52,9 @@ class VersionQueue {
   Code Refusal(uint8_t priority, int64_t rows, int64_t now_ns, int64_t deadline_ns,
                const SharedLoad& load) const;
 
+  // Any thread, without the mutex: how long a request that came now would be under way; 0 = nothing is known.
+  int64_t PredictedNs(uint8_t priority, int64_t now_ns, const SharedLoad& load) const;
+
   // kOk: the request waits. Otherwise why not; it then still belongs to the caller.
   Code Push(Request* request, int64_t now_ns, const SharedLoad& load);
   // Brings back a request of which only some rows have been run.

@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { allowedCpus, cpuQuota, defaultWorkers, fileText, readCpuList } from '../core/cpus.js';
-import { SluiceError } from '../core/errors.js';
+import { ERRORS, SluiceError } from '../core/errors.js';
 import type { ServePlan, StartReport } from '../core/model.js';
 import { STAGES, type VersionStats } from '../core/version-stats.js';
 import type { ShadowFacts, ShadowMismatch, ShadowRules } from '../core/shadow.js';
@@ -26,6 +26,11 @@ export interface EngineOptions {
   readonly addonPath?: string | undefined;
 }
 
+const QUEUE_FULL = ERRORS.QUEUE_FULL.number;
+/** After a tick without a refusal there is still one more. */
+const CROWDED_TICKS = 2;
+/** Of a loop that has refused requests and has no core of its own: several refusals then share a wake-up. */
+const LOOP_REST_US = 1000;
 const DEFAULT_INLINE_BUDGET_US = 100;
 const DEFAULT_DEADLINE_MS = 30_000;
 /** Fields of a row of the ring: ticket, error number, offset, length, length of the JSON part. */
@@ -74,6 +79,8 @@ class AddonEngine implements Engine {
   private afterDelivery: () => void = () => undefined;
   private inFlight = 0;
   private isTickArmed = false;
+  /** Ticks for which refusals are expected. */
+  private crowdedTicks = 0;
   private isStopping = false;
   private whenIdle: (() => void) | undefined;
   private readonly pending = new Set<Promise<unknown>>();
@@ -81,9 +88,12 @@ class AddonEngine implements Engine {
   constructor(addon: Addon, options: EngineOptions) {
     this.addon = addon;
     const workerCpus = options.workerCpus === undefined ? [] : chosenCpus(options.workerCpus);
+    const workers = options.workers ?? freeWorkers(workerCpus.length);
+    const sharesCore = workers >= Math.floor(Math.min(availableParallelism(), cpuQuota(fileText)));
     const settings = {
       onnxruntimePath: findOnnxruntime(options.onnxruntimePath),
-      workers: options.workers ?? freeWorkers(workerCpus.length),
+      workers,
+      loopRestUs: sharesCore ? LOOP_REST_US : 0,
       workerCpus,
       inlineBudgetUs: options.inlineBudgetUs ?? DEFAULT_INLINE_BUDGET_US,
       defaultDeadlineMs: options.defaultDeadlineMs ?? DEFAULT_DEADLINE_MS,
@@ -162,6 +172,20 @@ class AddonEngine implements Engine {
     return this.addon.lastErrorText();
   }
 
+  lastRetryMs(): number {
+    return this.addon.lastRetryMs();
+  }
+
+  get isCrowded(): boolean {
+    return this.crowdedTicks > 0;
+  }
+
+  refuseUnread(handle: ModelHandle, timeoutMs: number): number {
+    const answer = this.addon.refuseUnread(handle, timeoutMs);
+    if (answer < 0) this.noteCrowd();
+    return answer;
+  }
+
   cancel(ticket: number): void {
     this.addon.cancel(ticket);
     // One that waited is answered already; nobody else may come to fetch it.
@@ -223,11 +247,20 @@ class AddonEngine implements Engine {
   }
 
   private accepted(ticket: number, sink: ReplySink): number {
-    if (ticket < 0) return ticket;
+    if (ticket < 0) {
+      if (ticket === -QUEUE_FULL) this.noteCrowd();
+      return ticket;
+    }
     this.sinks[ticket] = sink;
     this.inFlight += 1;
     this.armTick();
     return ticket;
+  }
+
+  /** The tick's end is where the loop may rest, and where the crowd may be over. */
+  private noteCrowd(): void {
+    this.crowdedTicks = CROWDED_TICKS;
+    this.armTick();
   }
 
   private armTick(): void {
@@ -238,6 +271,7 @@ class AddonEngine implements Engine {
 
   private readonly onTickEnd = (): void => {
     this.isTickArmed = false;
+    if (this.crowdedTicks > 0) this.crowdedTicks -= 1;
     this.deliver(this.addon.flush());
   };
 

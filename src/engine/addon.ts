@@ -20,7 +20,7 @@ import {
 } from '../core/version-stats.js';
 import type { EngineInfo, OpenOptions, OpenedModel } from './engine.js';
 
-const INTERFACE_NUMBER = 6;
+const INTERFACE_NUMBER = 7;
 
 /** What both sides must agree on. */
 export interface Handshake {
@@ -41,6 +41,7 @@ export interface Addon extends Handshake {
       workers: number;
       workerCpus: readonly number[];
       inlineBudgetUs: number;
+      loopRestUs: number;
       defaultDeadlineMs: number;
     },
     deliver: () => void,
@@ -59,7 +60,9 @@ export interface Addon extends Handshake {
   stats(handle: number): VersionStats;
   submit(handle: number, headLength: number, body: ArrayBuffer, timeoutMs: number, priority: number): number;
   submitBody(handle: number, headLength: number, bodyId: number, timeoutMs: number, priority: number): number;
+  refuseUnread(handle: number, timeoutMs: number): number;
   lastErrorText(): string;
+  lastRetryMs(): number;
   flush(): number;
   drain(): number;
   takeLong(): ArrayBuffer;

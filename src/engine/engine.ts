@@ -52,7 +52,8 @@ export interface OpenedModel extends ModelSignature {
 export interface ReplySink {
   /**
    * Called exactly once, on the loop. `status` 0: `bytes` is a reply frame, or a V2 response body with `headLength` the
-   * length of its JSON part when binary tensors follow (0 = all JSON). Otherwise `status` is an error number and `bytes` its UTF-8 message.
+   * length of its JSON part when binary tensors follow (0 = all JSON). Otherwise `status` is an error number, `bytes` its
+   * UTF-8 message and `headLength` after how many milliseconds another try has better chances (0: nobody knows).
    * `bytes` must be used or copied before this returns, or before what `onDelivered` calls has returned.
    */
   delivered(status: number, bytes: Uint8Array, headLength: number): void;
@@ -103,6 +104,15 @@ export interface Engine {
   /** Stage times of the request that is being delivered: microseconds in the order of STAGES, valid during that call. */
   deliveredTimesUs(): Float32Array;
   lastErrorText(): string;
+  /** After how many milliseconds what was refused last has better chances; 0: nobody knows. */
+  lastRetryMs(): number;
+  /** Requests were refused a moment ago for what waits: `refuseUnread` is worth its call. */
+  readonly isCrowded: boolean;
+  /**
+   * For a request whose body has not been read: minus an error number where it could not be answered in time, which is then
+   * counted as its refusal; 0 where it is to be submitted as usual.
+   */
+  refuseUnread(handle: ModelHandle, timeoutMs: number): number;
   /** The sink still gets its one call (CANCELLED, or the answer if it was already running). */
   cancel(ticket: number): void;
   /** Starts collecting a body; `expectedBytes` is the Content-Length or 0 when unknown. */

@@ -5,7 +5,7 @@
 import type { ReplySink } from '../engine/engine.js';
 
 export interface Asker {
-  answered(request: FrameRequest, status: number, bytes: Uint8Array): void;
+  answered(request: FrameRequest, status: number, bytes: Uint8Array, retryMs: number): void;
 }
 
 export class FrameRequest implements ReplySink {
@@ -14,7 +14,7 @@ export class FrameRequest implements ReplySink {
   ticket = -1;
   bytes = 0;
 
-  delivered(status: number, bytes: Uint8Array): void {
-    this.asker?.answered(this, status, bytes);
+  delivered(status: number, bytes: Uint8Array, retryMs: number): void {
+    this.asker?.answered(this, status, bytes, retryMs);
   }
 }

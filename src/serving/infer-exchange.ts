@@ -13,7 +13,7 @@ import type { BodySink, Responder } from '../core/exchange.js';
 import type { VersionEntry } from '../core/snapshot.js';
 import type { Engine, ReplySink } from '../engine/engine.js';
 import type { Admission } from './admission.js';
-import { BINARY_TYPE, errorReply, JSON_TYPE, RefusalSink } from './replies.js';
+import { BINARY_TYPE, engineErrorReply, errorReply, JSON_TYPE, RefusalSink } from './replies.js';
 
 const RECEIVING = 0;
 const DROPPING = 1;
@@ -105,7 +105,7 @@ export class InferExchange implements BodySink, ReplySink {
       goodReply.body = bytes;
       this.responder.send(goodReply);
     } else {
-      this.responder.send(errorReply(errorName(status), textOf(bytes)));
+      this.responder.send(engineErrorReply(errorName(status), textOf(bytes), headLength));
     }
   }
 
@@ -123,7 +123,7 @@ export class InferExchange implements BodySink, ReplySink {
       return;
     }
     this.leave();
-    this.responder.send(errorReply(errorName(-ticket), engine.lastErrorText()));
+    this.responder.send(engineErrorReply(errorName(-ticket), engine.lastErrorText(), engine.lastRetryMs()));
   }
 
   /** A body that came in parts has used up some of the client's time; what is over is left to the engine to tell. */

@@ -3,7 +3,7 @@
  * exchange goes on from there: receive body, submit, deliver, reply. Lives on the loop; the hot path makes one object
  * per request, no promise, no closure and no string.
  */
-import type { ErrorName } from '../core/errors.js';
+import { errorName, type ErrorName } from '../core/errors.js';
 import type { BodySink, RequestHead, Responder } from '../core/exchange.js';
 import type { Engine } from '../engine/engine.js';
 import type { Chooser, Headers, Target } from '../routing/chooser.js';
@@ -12,7 +12,10 @@ import { route } from '../routing/router.js';
 import type { Admission } from './admission.js';
 import { INT32_MAX, parseDecimal } from './decimal.js';
 import { InferExchange } from './infer-exchange.js';
-import { errorReply, DROP_LIMIT_BYTES, RefusalSink } from './replies.js';
+import { DROP_LIMIT_BYTES, engineErrorReply, errorReply, RefusalSink } from './replies.js';
+
+/** A body of this size is under way already: a client that is answered before it is read has no trouble writing it. */
+const SMALL_BODY_BYTES = 64 * 1024;
 
 export interface RouteSource {
   readonly table: RouteTable;
@@ -134,6 +137,10 @@ export class Infer {
         'The bodies of the requests inside are at the limit of their memory; try again',
       );
     }
+    if (this.engine.isCrowded && contentLengthText !== '' && contentLength <= SMALL_BODY_BYTES) {
+      const refused = this.refuseUnread(target, timeoutMs, responder);
+      if (refused) return null;
+    }
     admission.enter(contentLength);
     return new InferExchange(
       this.engine,
@@ -146,6 +153,16 @@ export class Infer {
       timeoutMs,
       this.shadows.next(target.version.handle, head),
     );
+  }
+
+  /** At once and without reading the body: under overload most of the work is refusing. */
+  private refuseUnread(target: Target, timeoutMs: number, responder: Responder): boolean {
+    const { engine } = this;
+    const answer = engine.refuseUnread(target.version.handle, timeoutMs);
+    if (answer >= 0) return false;
+    if (responder.watch !== undefined) responder.watch.target = target.version;
+    responder.send(engineErrorReply(errorName(-answer), engine.lastErrorText(), engine.lastRetryMs()));
+    return true;
   }
 
   private refuse(responder: Responder, code: ErrorName, message: string): BodySink {

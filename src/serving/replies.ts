@@ -11,11 +11,12 @@ export const BINARY_TYPE = 'application/octet-stream';
 /** Bytes of a refused body that are read and dropped before the connection is given up instead. */
 export const DROP_LIMIT_BYTES = 256 * 1024 * 1024;
 
+const AGAIN_SOON = [['retry-after', '1']] as const;
 const HEADERS_BY_ERROR: Partial<Record<ErrorName, ReadonlyArray<readonly [string, string]>>> = {
   UNSUPPORTED_ENCODING: [['accept-encoding', 'identity']],
-  QUEUE_FULL: [['retry-after', '1']],
-  DRAINING: [['retry-after', '1']],
-  NOT_READY: [['retry-after', '1']],
+  QUEUE_FULL: AGAIN_SOON,
+  DRAINING: AGAIN_SOON,
+  NOT_READY: AGAIN_SOON,
 };
 
 export function jsonReply(
@@ -40,6 +41,21 @@ export function errorReply(
     headers,
     closesConnection,
   };
+}
+
+let latest = { code: 'INTERNAL' as ErrorName, message: '', seconds: 0, reply: errorReply('INTERNAL', '') };
+
+/**
+ * An error of the engine, which may know when another try has better chances; 0 ms: it does not. Under overload the same
+ * one is given many times in a row, and is then made once.
+ */
+export function engineErrorReply(code: ErrorName, message: string, retryAfterMs: number): Reply {
+  const seconds = Math.ceil(retryAfterMs / 1000);
+  if (latest.code === code && latest.seconds === seconds && latest.message === message) return latest.reply;
+  const isLater = seconds > 1 && HEADERS_BY_ERROR[code] === AGAIN_SOON;
+  const headers: Reply['headers'] = isLater ? [['retry-after', String(seconds)]] : undefined;
+  latest = { code, message, seconds, reply: errorReply(code, message, headers) };
+  return latest.reply;
 }
 
 /** Drops the body of a refused request, then replies; gives up and closes where the body has no end. */

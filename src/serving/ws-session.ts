@@ -106,7 +106,7 @@ export class WsSession implements SocketSink, Asker {
     this.context.left(this);
   }
 
-  answered(request: FrameRequest, status: number, bytes: Uint8Array): void {
+  answered(request: FrameRequest, status: number, bytes: Uint8Array, retryMs: number): void {
     const { context } = this;
     const { id } = request;
     this.inFlight.delete(id);
@@ -115,7 +115,7 @@ export class WsSession implements SocketSink, Asker {
     context.spareRequests.push(request);
     if (this.isEnded) return;
     context.counts.answers += 1;
-    this.outgoing.push(status === 0 ? bytes : failureFrame(id, errorName(status), textOf(bytes)));
+    this.outgoing.push(status === 0 ? bytes : failureFrame(id, errorName(status), textOf(bytes), retryMs));
     if (this.isWaitingToSend) return;
     this.isWaitingToSend = true;
     context.waitingToSend.push(this);
@@ -213,7 +213,7 @@ export class WsSession implements SocketSink, Asker {
     );
     if (ticket < 0) {
       spareRequests.push(request);
-      this.fail(id, errorName(-ticket), engine.lastErrorText());
+      this.fail(id, errorName(-ticket), engine.lastErrorText(), engine.lastRetryMs());
       return;
     }
     request.asker = this;
@@ -243,9 +243,9 @@ export class WsSession implements SocketSink, Asker {
     this.fail(id, code, message);
   }
 
-  private fail(id: number, code: ErrorName, message: string): void {
+  private fail(id: number, code: ErrorName, message: string, retryMs = 0): void {
     this.context.counts.answers += 1;
-    this.sendNow(failureFrame(id, code, message));
+    this.sendNow(failureFrame(id, code, message, retryMs));
   }
 
   private noteUnread(): void {
@@ -280,8 +280,9 @@ export class WsSession implements SocketSink, Asker {
   }
 }
 
-function failureFrame(id: number, code: ErrorName, message: string): Uint8Array {
-  return errorFrame(id, ERRORS[code].number, code, message, RETRY_MS[code] ?? 0);
+/** `retryMs` 0: the engine does not know. */
+function failureFrame(id: number, code: ErrorName, message: string, retryMs: number): Uint8Array {
+  return errorFrame(id, ERRORS[code].number, code, message, retryMs > 0 ? retryMs : (RETRY_MS[code] ?? 0));
 }
 
 function textOf(bytes: Uint8Array): string {

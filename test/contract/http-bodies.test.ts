@@ -89,6 +89,24 @@ for (const choice of ['uws', 'node'] as const) {
         client.close();
       });
 
+      t.test('under overload 503 comes before a small body, which is then skipped', async (t) => {
+        const client = await RawClient.open(port);
+        engine.isCrowded = true;
+        engine.retryMs = 1500;
+        engine.unreadRefusals.push({ code: 'QUEUE_FULL', message: 'later' });
+        client.write(requestBytes('POST', INFER, undefined, { 'content-length': '4' }));
+        const reply = await client.reply();
+        isError(t, reply, 503, 'no byte of the body was sent');
+        t.equal(reply?.headers['retry-after'], '2');
+        engine.isCrowded = false;
+        engine.retryMs = 0;
+        client.write('ab');
+        client.write('cd');
+        client.write(requestBytes('POST', INFER, 'in step'));
+        t.equal((await client.reply())?.body.toString(), 'in step');
+        client.close();
+      });
+
       t.test('a Content-Length that lies', async (t) => {
         const short = await RawClient.open(port);
         const before = engine.submissions.length;

@@ -44,6 +44,9 @@ export class PuppetEngine implements Engine {
   readonly expectedBytes: number[] = [];
   /** The next submits are refused with these. */
   readonly refusals: Array<{ code: ErrorName; message: string }> = [];
+  /** What is asked before a body is read, and the next answers; without one, the body is wanted. */
+  readonly asked: Array<{ handle: number; timeoutMs: number }> = [];
+  readonly unreadRefusals: Array<{ code: ErrorName; message: string }> = [];
   /** What the next messages are, in order. */
   readonly frames: AnnouncedFrame[] = [];
   readonly frameFacts = new Uint32Array(FRAME_FACT_COUNT);
@@ -61,6 +64,9 @@ export class PuppetEngine implements Engine {
   echoes = false;
   isShutDown = false;
   private nextBodyId = 0;
+  /** What the next refusals and failures say of another try. */
+  retryMs = 0;
+  isCrowded = false;
   private lastError = '';
   private wakers: Array<{ count: number; wake: () => void }> = [];
 
@@ -124,6 +130,18 @@ export class PuppetEngine implements Engine {
     return this.lastError;
   }
 
+  lastRetryMs(): number {
+    return this.retryMs;
+  }
+
+  refuseUnread(handle: number, timeoutMs: number): number {
+    this.asked.push({ handle, timeoutMs });
+    const refusal = this.unreadRefusals.shift();
+    if (refusal === undefined) return 0;
+    this.lastError = refusal.message;
+    return -ERRORS[refusal.code].number;
+  }
+
   cancel(ticket: number): void {
     const submission = this.submissions[ticket];
     if (submission === undefined) throw new Error(`cancel of ticket ${ticket}, which was never given`);
@@ -156,7 +174,7 @@ export class PuppetEngine implements Engine {
 
   fail(submission: Submission, code: ErrorName, message: string): void {
     submission.isAnswered = true;
-    submission.sink.delivered(ERRORS[code].number, Buffer.from(message), 0);
+    submission.sink.delivered(ERRORS[code].number, Buffer.from(message), this.retryMs);
   }
 
   get waiting(): Submission[] {

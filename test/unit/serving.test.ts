@@ -306,6 +306,62 @@ t.test('refusals by the head wait for the end of the body', async (t) => {
   t.equal(route.targetIn(tableOf(snapshotOf()), head), undefined);
 });
 
+t.test('what would be refused anyway is refused before its body', async (t) => {
+  const { engine, admission, begin } = setUp();
+  const small = { 'content-length': '4', 'sluice-deadline-ms': '70' };
+  sinkOf(begin(small)).chunk(bytesOf('abcd'), true);
+  t.equal(engine.asked.length, 0, 'nobody is asked while nobody was refused');
+
+  engine.isCrowded = true;
+  engine.retryMs = 2001;
+  engine.unreadRefusals.push({ code: 'QUEUE_FULL', message: 'later' });
+  const { sink, responder } = begin(small);
+  t.equal(sink, null);
+  t.same(engine.asked, [{ handle: 12, timeoutMs: 70 }]);
+  t.match(responder.sent, { status: 503, body: '{"error":"later"}', headers: { 'retry-after': '3' } });
+  t.equal(admission.inFlightRequests, 1, 'the first one');
+
+  sinkOf(begin(small)).chunk(bytesOf('abcd'), true);
+  t.equal(engine.submissions.length, 2, 'let in after all');
+  const large: Record<string, string> = { 'content-length': '70000', 'inference-header-content-length': '4' };
+  for (const headers of [{}, large]) {
+    const { begin: beginLarge, engine: other } = setUp({
+      ...LIMITS,
+      binaryBodyBytes: 100_000,
+      inFlightBytes: 1e9,
+    });
+    other.isCrowded = true;
+    other.unreadRefusals.push({ code: 'QUEUE_FULL', message: 'later' });
+    sinkOf(beginLarge(headers));
+    t.equal(other.asked.length, 0, 'a client that is still writing is heard to the end');
+  }
+});
+
+t.test('Retry-After is the wait that the engine predicts, in whole seconds and at least one', async (t) => {
+  for (const [retryMs, seconds] of [
+    [0, '1'],
+    [1, '1'],
+    [1000, '1'],
+    [1001, '2'],
+    [59_500, '60'],
+  ] as const) {
+    const { engine, begin } = setUp();
+    engine.retryMs = retryMs;
+    const refused = begin();
+    engine.refusals.push({ code: 'QUEUE_FULL', message: 'at submit' });
+    refused.sink!.chunk(bytesOf('{}'), true);
+    const dropped = begin();
+    dropped.sink!.chunk(bytesOf('{}'), true);
+    engine.fail(engine.submissions[0]!, 'QUEUE_FULL', 'at dispatch');
+    for (const { responder } of [refused, dropped])
+      t.match(responder.sent, { status: 503, headers: { 'retry-after': seconds } }, `${retryMs} ms`);
+    const failed = begin();
+    failed.sink!.chunk(bytesOf('{}'), true);
+    engine.fail(engine.submissions[1]!, 'RUN_FAILED', 'not of the kind that waiting mends');
+    t.notOk('retry-after' in failed.responder.sent!.headers);
+  }
+});
+
 t.test('Inference-Header-Content-Length is strictly decimal', async (t) => {
   const { engine, begin } = setUp();
   for (const text of [

@@ -183,6 +183,14 @@ t.test('a refusal of the engine is told with its code and words', async (t) => {
   engine.fail(engine.submissions[0]!, 'QUEUE_FULL', 'full');
   engine.endDelivery();
   t.equal(socket.last.error()?.retryAfterMs(), 1000);
+  engine.retryMs = 37;
+  say(sink, request(11));
+  engine.fail(engine.submissions[1]!, 'QUEUE_FULL', 'full');
+  engine.endDelivery();
+  t.equal(socket.last.error()?.retryAfterMs(), 37, 'what the engine predicts');
+  engine.refusals.push({ code: 'QUEUE_FULL', message: 'full' });
+  say(sink, request(12));
+  t.equal(socket.last.error()?.retryAfterMs(), 37);
 });
 
 t.test('a cancel reaches the request; one for nobody is nothing', async (t) => {
