@@ -151,6 +151,7 @@ export async function modelsWithTruth(repository, chance) {
     { model: 'tiny', make: (rows) => tinyRequest(many(rows, () => pool[below(POOL_ROWS)])) },
     { model: 'add_sub', make: (rows) => addSubRequest([rows, 16], eighths(rows * 16), eighths(rows * 16)) },
     { model: 'varlen', make: (rows) => varlenRequest(rows, 1 + below(12), eighths) },
+    { model: 'tokens', make: (rows) => tokensRequest(rows, 1 + below(32), chance) },
     { model: 'external', make: (rows) => externalRequest(many(rows, () => below(1000))) },
   ];
 }
@@ -215,6 +216,40 @@ function varlenRequest(rows, length, numbers) {
         'FP32',
         [rows, length],
         x.map((value) => value * 2),
+      ),
+    ],
+  };
+}
+
+/** Half of the requests leave the mask to the server. */
+function tokensRequest(rows, length, { below }) {
+  const ids = Array.from({ length: rows * length }, () => below(200) - 100);
+  // The first of each row is real, so that there is a mean.
+  const mask = below(2) === 0 ? undefined : ids.map((_, i) => (i % length === 0 ? 1 : below(2)));
+  const pooled = Array.from({ length: rows }, (_, row) => {
+    const places = Array.from({ length }, (_, i) => row * length + i).filter((i) => mask?.[i] !== 0);
+    return places.reduce((sum, i) => sum + ids[i], 0) / places.length;
+  });
+  const rowOf = (i) => ids.slice(i - (i % length), i - (i % length) + length);
+  const shape = [rows, length];
+  return {
+    inputs: [
+      tensor('input_ids', 'INT64', shape, ids),
+      ...(mask === undefined ? [] : [tensor('attention_mask', 'INT64', shape, mask)]),
+    ],
+    outputs: [
+      tensor('POOLED', 'FP32', [rows, 1], pooled, 1e-6),
+      tensor(
+        'HIDDEN',
+        'FP32',
+        [...shape, 2],
+        ids.flatMap((id) => [id, id / 2]),
+      ),
+      tensor(
+        'SCORES',
+        'INT64',
+        [...shape, length],
+        ids.flatMap((id, i) => rowOf(i).map((other) => id * other)),
       ),
     ],
   };

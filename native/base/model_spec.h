@@ -2,6 +2,7 @@
 // the serving plan that TypeScript completed; immutable afterwards, so any thread may read it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -14,6 +15,9 @@ namespace sluice {
 // Requested outputs and their wire form are kept as bits of one word.
 inline constexpr size_t kMaxTensors = 64;
 
+inline constexpr int kNoRule = -1;
+inline constexpr size_t kNoTensor = SIZE_MAX;
+
 struct TensorSpec {
   std::string name;
   DataType type = DataType::kInvalid;
@@ -22,9 +26,31 @@ struct TensorSpec {
   int64_t row_elements =
       -1;  // elements of one row (or of the whole tensor without batching); -1 where a dim varies
   std::string reply_prefix;  // {"name":"...","datatype":"...","shape":[
+  // Of an input whose length a padding rule evens out: the rule, the dimension among the model's, and the
+  // element that fills up.
+  int pad_rule = kNoRule;
+  int pad_dim = 0;
+  std::array<uint8_t, 8> pad_element{};
+  // Of an output that is as long as such inputs: the rule of each of the model's dimensions. Else empty.
+  std::vector<int> follows;
 
   bool has_fixed_bytes() const { return row_elements >= 0 && type != DataType::kBytes; }
   size_t row_bytes() const { return static_cast<size_t>(row_elements) * DataTypeBytes(type); }
+};
+
+// Requests of different lengths share a run: each is brought up to the next of `lengths`.
+struct PaddingRule {
+  std::vector<size_t> inputs;    // of one length in every request; the mask comes last
+  size_t mask = kNoTensor;       // tells what is real; made where the client leaves it out
+  std::vector<int64_t> lengths;  // ascending
+
+  // What `own` is brought up to; -1 where it is longer than the last.
+  int64_t LengthFor(int64_t own) const {
+    for (const int64_t length : lengths) {
+      if (own <= length) return length;
+    }
+    return -1;
+  }
 };
 
 // A reply frame of all outputs up to its first tensor's bytes, and the places that each reply fills in.
@@ -51,10 +77,13 @@ struct ModelSpec {
   bool may_exceed_batch = false;  // a request may have more rows; it is then run in pieces
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
+  std::vector<PaddingRule> padding;
+  uint64_t optional_inputs = 0;  // bits of those that a request may leave out
   ReplyFrame reply_frame;
   ReplyFrame timed_reply_frame;
 
   bool has_batch_dim() const { return max_batch_rows > 0; }
+  bool has_padding() const { return !padding.empty(); }
 };
 
 }  // namespace sluice

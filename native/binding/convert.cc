@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "binding/padding_rules.h"
 #include "codec/frame_encoder.h"
 #include "codec/json_text.h"
 
@@ -186,6 +187,7 @@ StartOptions ToStartOptions(const Napi::Object& plan) {
   spec.max_batch_rows = Integer(plan, "maxBatchRows", 0);
   spec.inputs = Tensors(plan, "inputs");
   spec.outputs = Tensors(plan, "outputs");
+  ReadPadding(plan, &spec);
   LayReplyFrame(&spec);
   spec.may_exceed_batch = plan.Get("maySplit").ToBoolean() && spec.has_batch_dim();
   options.queue = ToQueueRules(plan);

@@ -15,6 +15,18 @@ AddonState* OpenStateOf(const Napi::CallbackInfo& info) {
   return state;
 }
 
+// Pairs of rows and microseconds.
+Napi::Array FromCosts(Napi::Env env, const std::vector<CostPoint>& points) {
+  auto costs = Napi::Array::New(env);
+  for (const CostPoint& point : points) {
+    auto pair = Napi::Array::New(env, 2);
+    pair.Set(0u, static_cast<double>(point.rows));
+    pair.Set(1u, static_cast<double>(point.run_ns) / 1e3);
+    costs.Set(costs.Length(), pair);
+  }
+  return costs;
+}
+
 }  // namespace
 
 Napi::Value InBackground(const Napi::CallbackInfo& info, std::function<Status()> work,
@@ -105,14 +117,15 @@ Napi::Value StartModel(const Napi::CallbackInfo& info) {
         report.Set("execution", version->runs_inline() ? "inline" : "worker");
         report.Set("batchLimitRows", static_cast<double>(version->limit_rows()));
         report.Set("warmupMs", static_cast<double>(version->warm_up_ns()) / 1e6);
-        auto costs = Napi::Array::New(env);
-        for (const CostPoint& point : version->cost().points()) {
+        report.Set("costUs", FromCosts(env, version->cost().points()));
+        auto by_length = Napi::Array::New(env);
+        for (const LengthCost& cost : version->length_costs()) {
           auto pair = Napi::Array::New(env, 2);
-          pair.Set(0u, static_cast<double>(point.rows));
-          pair.Set(1u, static_cast<double>(point.run_ns) / 1e3);
-          costs.Set(costs.Length(), pair);
+          pair.Set(0u, static_cast<double>(cost.length));
+          pair.Set(1u, FromCosts(env, cost.points));
+          by_length.Set(by_length.Length(), pair);
         }
-        report.Set("costUs", costs);
+        report.Set("costUsByLength", by_length);
         return report;
       });
 }

@@ -92,6 +92,8 @@ Napi::Value Stats(const Napi::CallbackInfo& info) {
     releases[static_cast<size_t>(i)] = static_cast<double>(stats.released(i));
   object.Set("releases", releases);
   object.Set("batchSizes", FromBatchSizes(env, stats));
+  Set(object, "paddedElements", stats.padded_elements());
+  Set(object, "paddingElements", stats.padding_elements());
   Set(object, "okRows", stats.ok_rows());
   Set(object, "failedRuns", stats.failed_runs());
   Set(object, "waiting", stats.waiting());

@@ -5,6 +5,7 @@
 
 #include "codec/inference_generated.h"
 #include "codec/names.h"
+#include "codec/pad_request.h"
 #include "codec/tensor_check.h"
 
 namespace sluice {
@@ -167,6 +168,7 @@ Status FrameDecoder::Decode(const ModelSpec& spec, Request* request) {
   const auto* inputs = from.inputs();
   const size_t given = inputs == nullptr ? 0 : inputs->size();
   request->inputs.resize(spec.inputs.size());
+  if (spec.has_padding()) MarkMasksAbsent(spec, request);
   for (size_t i = 0; i < given; ++i) {
     const wire::Tensor& tensor = *inputs->Get(static_cast<flatbuffers::uoffset_t>(i));
     const int place = Place(tensor, spec.inputs);
@@ -192,6 +194,16 @@ Status FrameDecoder::Decode(const ModelSpec& spec, Request* request) {
   if (Status status = ReadOutputs(from, spec, &request->wanted_outputs); !status.ok()) return status;
   request->rows = plan_.rows;
   request->shape_key = ShapeKey(spec, plan_);
+  return spec.has_padding() ? Pad(spec, request) : Status();
+}
+
+// Only masks that are made lie outside of the message.
+Status FrameDecoder::Pad(const ModelSpec& spec, Request* request) {
+  request->tensors.Clear();
+  if (Status status = PadRequest(spec, request); !status.ok()) return status;
+  for (RequestInput& input : request->inputs) {
+    if (input.bytes == nullptr) input.bytes = request->tensors.data() + input.offset;
+  }
   return Status();
 }
 

@@ -40,6 +40,8 @@ class FrameDecoder {
   static bool IsLong(const ModelSpec& spec, size_t size);
 
  private:
+  static Status Pad(const ModelSpec& spec, Request* request);
+
   V2Plan plan_;
 };
 

@@ -104,6 +104,7 @@ Status CheckInput(const ModelSpec& spec, size_t index, DataType type, const Dims
 }
 
 Status CheckAllSeen(const ModelSpec& spec, uint64_t seen, size_t given) {
+  seen |= spec.optional_inputs;
   for (size_t i = 0; i < spec.inputs.size(); ++i) {
     if ((seen & (uint64_t{1} << i)) != 0) continue;
     return Status(Code::kUnknownTensor, spec.display + " needs " + InputName(spec.inputs[i].name) +

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "codec/pad_request.h"
 #include "codec/tensor_check.h"
 
 namespace sluice {
@@ -75,6 +76,7 @@ Status V2Decoder::DecodeAny(const ModelSpec& spec, const uint8_t* bytes, size_t 
 Status V2Decoder::Apply(const ModelSpec& spec, const V2Plan& plan, const uint8_t* blobs, size_t size,
                         bool is_owned, Request* request) {
   request->inputs.resize(spec.inputs.size());
+  if (spec.has_padding()) MarkMasksAbsent(spec, request);
   const uint8_t* blob = blobs;
   size_t left = size;
   for (const PlannedInput& planned : plan.inputs) {
@@ -109,11 +111,14 @@ Status V2Decoder::Apply(const ModelSpec& spec, const V2Plan& plan, const uint8_t
     return Status(Code::kBadRequest,
                   std::to_string(left) + " bytes are left in the body behind the last binary tensor");
   }
+  request->rows = plan.rows;
+  request->shape_key = plan.shape_key;
+  if (spec.has_padding()) {
+    if (Status status = PadRequest(spec, request); !status.ok()) return status;
+  }
   for (RequestInput& input : request->inputs) {
     if (input.bytes == nullptr) input.bytes = request->tensors.data() + input.offset;
   }
-  request->rows = plan.rows;
-  request->shape_key = plan.shape_key;
   request->id_json = plan.id_json;
   if (request->priority == 0) request->priority = plan.priority;
   request->queue_timeout_ns = plan.queue_timeout_ns;
@@ -125,11 +130,17 @@ Status V2Decoder::Apply(const ModelSpec& spec, const V2Plan& plan, const uint8_t
 
 Status V2Decoder::DecodeRaw(const ModelSpec& spec, const uint8_t* bytes, size_t size, bool is_owned,
                             Request* request) {
-  if (spec.inputs.size() != 1) {
-    return Status(Code::kBadRequest, "a raw binary request needs a model with one input, " + spec.display +
-                                         " has " + std::to_string(spec.inputs.size()));
+  size_t needed = 0, only = 0;
+  for (size_t i = 0; i < spec.inputs.size(); ++i) {
+    if ((spec.optional_inputs >> i & 1) != 0) continue;
+    ++needed;
+    only = i;
   }
-  const TensorSpec& tensor = spec.inputs[0];
+  if (needed != 1) {
+    return Status(Code::kBadRequest, "a raw binary request needs a model with one input, " + spec.display +
+                                         " has " + std::to_string(needed));
+  }
+  const TensorSpec& tensor = spec.inputs[only];
   Dims wire;
   if (spec.has_batch_dim()) wire.Push(1);
   int64_t known = 1;
@@ -152,6 +163,7 @@ Status V2Decoder::DecodeRaw(const ModelSpec& spec, const uint8_t* bytes, size_t 
   V2Plan& plan = plan_;
   plan.Clear();
   PlannedInput planned;
+  planned.index = only;
   if (tensor.type == DataType::kBytes) {
     if (varying_at >= 0 || known != 1) {
       return Status(Code::kBadRequest,

@@ -22,14 +22,12 @@ constexpr uint64_t kLongestTimeoutUs = 1'000'000'000'000;
 
 uint64_t ShapeKey(const ModelSpec& spec, const V2Plan& plan) {
   bool varies = false;
-  uint64_t key = 0xcbf29ce484222325u;
+  uint64_t key = kFirstShapeKey;
   for (const PlannedInput& input : plan.inputs) {
     const TensorSpec& tensor = spec.inputs[input.index];
     if (tensor.row_elements >= 0) continue;
     varies = true;
-    key = (key ^ input.index) * 0x100000001b3u;
-    for (int i = 0; i < input.dims.rank; ++i)
-      key = (key ^ static_cast<uint64_t>(input.dims.at[i])) * 0x100000001b3u;
+    key = NextShapeKey(key, input.index, input.dims);
   }
   if (!varies) return 0;
   return key == 0 ? 1 : key;

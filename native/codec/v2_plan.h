@@ -45,6 +45,14 @@ struct V2Plan {
   }
 };
 
+inline constexpr uint64_t kFirstShapeKey = 0xcbf29ce484222325u;
+inline uint64_t NextShapeKey(uint64_t key, size_t index, const Dims& dims) {
+  constexpr uint64_t kPrime = 0x100000001b3u;
+  key = (key ^ index) * kPrime;
+  for (int i = 0; i < dims.rank; ++i) key = (key ^ static_cast<uint64_t>(dims.at[i])) * kPrime;
+  return key;
+}
+
 // 0 for a model whose dimensions are all fixed; otherwise a hash over the inputs' dims, never 0.
 uint64_t ShapeKey(const ModelSpec& spec, const V2Plan& plan);
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "codec/pad_request.h"
+#include "engine/cut_rows.h"
 #include "run/warm_up.h"
 
 namespace sluice {
@@ -10,6 +12,41 @@ namespace sluice {
 namespace {
 
 constexpr int64_t kWarmUpBudgetNs = 1'500'000'000;
+
+// As those of a request whose run has the `bucket`-th of each rule's lengths, which all rules must have.
+std::vector<RequestInput> InputsAt(const ModelSpec& spec, size_t bucket) {
+  std::vector<RequestInput> inputs(spec.inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const TensorSpec& tensor = spec.inputs[i];
+    for (const int64_t dim : tensor.model_dims) inputs[i].dims.Push(dim);
+    if (tensor.pad_rule != kNoRule)
+      inputs[i].dims.at[tensor.pad_dim] = spec.padding[static_cast<size_t>(tensor.pad_rule)].lengths[bucket];
+  }
+  return inputs;
+}
+
+// Whether outputs that are to be cut back are as long as the padded inputs. A model that refuses zeros shows
+// it when it serves.
+Status TryLengths(const ModelSpec& spec, RunPlace* place) {
+  if (!spec.has_padding()) return Status();
+  const Status ran = place->slot->Run(place->input.Zeros(1, 0), 1, &place->outputs);
+  if (!ran.ok()) return Status();
+  Request request;
+  request.inputs = InputsAt(spec, 0);
+  const Status status = CheckOutputs(spec, place->outputs, 1, request);
+  place->slot->Release();
+  return status.ok() ? status : Status(Code::kModelInvalid, status.message());
+}
+
+// What runs of one table cost beside those of another, over the sizes that both have; 0: unknown.
+double ScaleBetween(const std::vector<CostPoint>& points, const std::vector<CostPoint>& base) {
+  double sum = 0, base_sum = 0;
+  for (size_t i = 0; i < std::min(points.size(), base.size()); ++i) {
+    sum += static_cast<double>(points[i].run_ns);
+    base_sum += static_cast<double>(base[i].run_ns);
+  }
+  return base_sum > 0 ? sum / base_sum : 0;
+}
 
 }  // namespace
 
@@ -19,7 +56,9 @@ Status ModelVersion::Start(StartOptions options, int64_t inline_budget_ns, int64
 
   const int64_t begin_ns = NowNs();
   auto place = std::make_unique<RunPlace>(model_.get(), spec_);
-  cost_ = WarmUp(spec_, place->slot.get(), &place->input, kWarmUpBudgetNs);
+  const std::vector<CostTable> tables = WarmUp(spec_, place->slot.get(), &place->input, kWarmUpBudgetNs);
+  cost_ = tables[0];
+  if (Status status = TryLengths(spec_, place.get()); !status.ok()) return status;
   ReturnPlace(std::move(place));
   warm_up_ns_ = NowNs() - begin_ns;
 
@@ -47,10 +86,24 @@ Status ModelVersion::Start(StartOptions options, int64_t inline_budget_ns, int64
   // A lane that waits for company, or keeps an order across ticks, has its place with the workers.
   const bool may_run_inline = batch.max_queue_delay_ns == 0 && !rules.keeps_order;
   const int64_t full_batch_ns = cost_.EstimateNs(batch.limit_rows);
-  choice_.Start(options.execution, may_run_inline || options.execution == Execution::kInline, full_batch_ns,
-                inline_budget_ns);
   queue_ = std::make_unique<VersionQueue>(std::move(rules), &cost_);
+  const double longest_scale = SeedLengths(tables);
+  choice_.Start(options.execution, may_run_inline || options.execution == Execution::kInline,
+                static_cast<int64_t>(static_cast<double>(full_batch_ns) * longest_scale), inline_budget_ns);
   return Status();
+}
+
+double ModelVersion::SeedLengths(const std::vector<CostTable>& tables) {
+  if (!spec_.has_padding() || MeasuredLengths(spec_) != spec_.padding[0].lengths.size()) return 1;
+  double longest_scale = 1;
+  for (size_t bucket = 0; bucket < tables.size(); ++bucket) {
+    length_costs_.push_back({spec_.padding[0].lengths[bucket], tables[bucket].points()});
+    const double scale = ScaleBetween(length_costs_.back().points, length_costs_[0].points);
+    if (scale <= 0) continue;
+    queue_->SeedShape(InputShapeKey(spec_, InputsAt(spec_, bucket)), scale);
+    longest_scale = std::max(longest_scale, scale);
+  }
+  return longest_scale;
 }
 
 void ModelVersion::NoteInlineRun(const Batch& batch, int64_t run_ns, int64_t now_ns) {

@@ -11,6 +11,7 @@
 
 #include "base/model_spec.h"
 #include "codec/output_rows.h"
+#include "engine/cut_padding.h"
 #include "engine/version_stats.h"
 #include "run/batch_input.h"
 #include "run/load_runner.h"
@@ -28,6 +29,11 @@ struct StartOptions {
   int64_t longest_ns = 0;  // 0: the engine's
 };
 
+struct LengthCost {
+  int64_t length = 0;
+  std::vector<CostPoint> points;
+};
+
 // The memory of one run at a time.
 struct RunPlace {
   RunPlace(Runner* runner, const ModelSpec& spec) : input(spec), slot(runner->NewSlot(spec)) {}
@@ -36,6 +42,7 @@ struct RunPlace {
   std::unique_ptr<RunSlot> slot;
   std::vector<RunTensor> outputs;
   std::vector<OutputRows> rows;
+  std::vector<PaddedOutput> padded;  // empty without padding rules
   RunTimes times;
 };
 
@@ -51,7 +58,10 @@ class ModelVersion {
   bool is_started() const { return queue_ != nullptr; }
 
   const ModelSpec& spec() const { return spec_; }
+  // Of the shortest padded length, where there is a padding rule.
   const CostTable& cost() const { return cost_; }
+  // What warm-up measured for each length of the padding rule; empty where there is none.
+  const std::vector<LengthCost>& length_costs() const { return length_costs_; }
   bool may_batch() const { return queue_->rules().may_batch; }
   // Rows that a batch is filled to.
   int64_t limit_rows() const { return queue_->limit_rows(); }
@@ -102,9 +112,13 @@ class ModelVersion {
   VersionStats stats;
 
  private:
+  // The tables of warm-up, the shortest length first; answers what the longest costs beside it.
+  double SeedLengths(const std::vector<CostTable>& tables);
+
   std::unique_ptr<Runner> model_;
   ModelSpec spec_;
   CostTable cost_;
+  std::vector<LengthCost> length_costs_;
   ExecutionChoice choice_;
   int64_t warm_up_ns_ = 0;
   int64_t longest_ns_ = 0;

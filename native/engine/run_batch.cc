@@ -51,15 +51,15 @@ Status RunRequests(ModelVersion* version, RunPlace* place, Request* const* reque
   place->times.gathered_ns = NowNs();
   Status status = place->slot->Run(gathered, rows, &place->outputs);
   place->times.ran_ns = NowNs();
-  if (status.ok()) status = CheckOutputs(spec, place->outputs, rows);
+  if (status.ok()) status = CheckOutputs(spec, place->outputs, rows, *requests[0]);
   if (!status.ok()) return status;
 
   const int64_t run_ns = place->times.ran_ns - place->times.gathered_ns;
-  RowCutter cutter(spec, place->outputs, rows, &place->rows);
+  RowCutter cutter(spec, place->outputs, rows, &place->rows, &place->padded);
   std::vector<OutputRows> all_rows;
   for (size_t r = 0; r < count; ++r) {
     Request* request = requests[r];
-    const std::vector<OutputRows>& piece = cutter.Next(request->part_rows);
+    const std::vector<OutputRows>& piece = cutter.Next(*request);
     if (!request->is_whole() && !KeepPart(spec, piece, request, &all_rows)) continue;
     const std::vector<OutputRows>& outputs = request->is_whole() ? piece : all_rows;
     request->ran_ns = place->times.ran_ns;
@@ -71,6 +71,7 @@ Status RunRequests(ModelVersion* version, RunPlace* place, Request* const* reque
   }
   place->times.encoded_ns = NowNs();
   version->stats.Ran(requests, count, rows, place->times);
+  if (spec.has_padding()) version->stats.Padded(CountPadding(spec, requests, count));
   return Status();
 }
 

@@ -14,6 +14,7 @@
 #include "base/histogram.h"
 #include "base/release.h"
 #include "base/status.h"
+#include "engine/cut_padding.h"
 #include "schedule/request.h"
 
 namespace sluice {
@@ -81,6 +82,11 @@ class VersionStats {
   void Taken(Request* const* requests, size_t count, Release release, int64_t held_since_ns, int64_t now_ns);
   // One session run with its replies encoded.
   void Ran(Request* const* requests, size_t count, int64_t rows, const RunTimes& times);
+  // What a run's inputs were filled up with; versions with padding rules only.
+  void Padded(const PaddingCount& count) {
+    padded_elements_.fetch_add(static_cast<uint64_t>(count.elements), std::memory_order_relaxed);
+    padding_elements_.fetch_add(static_cast<uint64_t>(count.padding), std::memory_order_relaxed);
+  }
   void RunFailed() { failed_runs_.fetch_add(1, std::memory_order_relaxed); }
   // The requests have their codes and replies.
   void Ended(Request* const* requests, size_t count, int64_t now_ns);
@@ -93,6 +99,9 @@ class VersionStats {
   uint64_t released(int release) const { return released_[release].load(std::memory_order_relaxed); }
   uint64_t ok_rows() const { return ok_rows_.load(std::memory_order_relaxed); }
   uint64_t failed_runs() const { return failed_runs_.load(std::memory_order_relaxed); }
+  // Elements of padded inputs that were run, and those of them that only filled up.
+  uint64_t padded_elements() const { return padded_elements_.load(std::memory_order_relaxed); }
+  uint64_t padding_elements() const { return padding_elements_.load(std::memory_order_relaxed); }
   int64_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
   int64_t last_ok_ns() const { return last_ok_ns_.load(std::memory_order_relaxed); }
   // Calls `visit(rows, stats)` for every batch size that ran, ascending.
@@ -117,6 +126,8 @@ class VersionStats {
   std::array<std::atomic<uint64_t>, kReleaseCount> released_{};
   std::atomic<uint64_t> ok_rows_{0};
   std::atomic<uint64_t> failed_runs_{0};
+  std::atomic<uint64_t> padded_elements_{0};
+  std::atomic<uint64_t> padding_elements_{0};
   std::atomic<int64_t> waiting_{0};
   std::atomic<int64_t> last_ok_ns_{0};
   mutable std::mutex mutex_;  // guards what follows

@@ -1,6 +1,9 @@
 #include "run/batch_input.h"
 
+#include <algorithm>
 #include <cstring>
+
+#include "run/pad_rows.h"
 
 namespace sluice {
 
@@ -54,12 +57,13 @@ BatchInput::BatchInput(const ModelSpec& spec) : spec_(spec), tensors_(spec.input
 const std::vector<RunTensor>& BatchInput::Gather(Request* const* requests, size_t count, int64_t rows) {
   for (size_t i = 0; i < tensors_.size(); ++i) {
     RunTensor& tensor = tensors_[i];
+    const TensorSpec& spec = spec_.inputs[i];
     const RequestInput& first = requests[0]->inputs[i];
     tensor.dims.Clear();
     if (spec_.has_batch_dim()) tensor.dims.Push(rows);
     for (int d = 0; d < first.dims.rank; ++d) tensor.dims.Push(first.dims.at[d]);
     if (count == 1 && requests[0]->is_whole() && first.byte_count >= kLeastDirectBytes &&
-        IsAligned(first.bytes)) {
+        IsAligned(first.bytes) && !IsShort(spec, first)) {
       tensor.bytes = first.bytes;
       tensor.byte_count = first.byte_count;
       tensor.elements = first.elements;
@@ -71,11 +75,13 @@ const std::vector<RunTensor>& BatchInput::Gather(Request* const* requests, size_
     for (size_t r = 0; r < count; ++r) {
       const Request& request = *requests[r];
       const RequestInput& input = request.inputs[i];
-      if (request.is_whole()) {
+      if (IsShort(spec, input)) {
+        tensor.elements += AppendPadded(spec, request, input, &memory);
+      } else if (request.is_whole()) {
         memory.Append(input.bytes, input.byte_count);
         tensor.elements += input.elements;
       } else {
-        tensor.elements += AppendPart(spec_.inputs[i].type, request, input, &memory);
+        tensor.elements += AppendPart(spec.type, request, input, &memory);
       }
     }
     tensor.bytes = memory.data();
@@ -84,13 +90,18 @@ const std::vector<RunTensor>& BatchInput::Gather(Request* const* requests, size_
   return tensors_;
 }
 
-const std::vector<RunTensor>& BatchInput::Zeros(int64_t rows) {
+const std::vector<RunTensor>& BatchInput::Zeros(int64_t rows, size_t bucket) {
   for (size_t i = 0; i < tensors_.size(); ++i) {
     const TensorSpec& spec = spec_.inputs[i];
     RunTensor& tensor = tensors_[i];
     tensor.dims.Clear();
     if (spec_.has_batch_dim()) tensor.dims.Push(rows);
     for (const int64_t dim : spec.model_dims) tensor.dims.Push(dim < 0 ? 1 : dim);
+    if (spec.pad_rule != kNoRule) {
+      const std::vector<int64_t>& lengths = spec_.padding[static_cast<size_t>(spec.pad_rule)].lengths;
+      tensor.dims.at[(spec_.has_batch_dim() ? 1 : 0) + spec.pad_dim] =
+          lengths[std::min(bucket, lengths.size() - 1)];
+    }
     if (!ElementCount(tensor.dims, &tensor.elements)) tensor.elements = 0;
     // An empty string in V2 form is a length of zero: four zero bytes.
     const size_t element_bytes = spec.type == DataType::kBytes ? sizeof(uint32_t) : DataTypeBytes(spec.type);

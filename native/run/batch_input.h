@@ -17,11 +17,12 @@ class BatchInput {
  public:
   explicit BatchInput(const ModelSpec& spec);
 
-  // All requests have the same inner shapes. The tensors are valid until the next Gather, and no longer than
-  // the requests.
+  // All requests have the same inner shapes; where a padding rule made them so, their tensors are filled up.
+  // The tensors are valid until the next Gather, and no longer than the requests.
   const std::vector<RunTensor>& Gather(Request* const* requests, size_t count, int64_t rows);
-  // Zeros of the given batch, varying dimensions set to 1; for warm-up.
-  const std::vector<RunTensor>& Zeros(int64_t rows);
+  // Zeros of the given batch, for warm-up: padded dimensions have the `bucket`-th of their rule's lengths,
+  // others that vary have 1.
+  const std::vector<RunTensor>& Zeros(int64_t rows, size_t bucket);
 
  private:
   const ModelSpec& spec_;

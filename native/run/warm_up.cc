@@ -14,9 +14,8 @@ constexpr int kMostRunsPerSize = 20;
 constexpr int kLeastRunsPerSize = 3;
 constexpr int64_t kEnoughPerSizeNs = 20'000'000;
 
-}  // namespace
-
-CostTable WarmUp(const ModelSpec& spec, RunSlot* slot, BatchInput* input, int64_t budget_ns) {
+CostTable WarmUpLength(const ModelSpec& spec, RunSlot* slot, BatchInput* input, size_t bucket,
+                       int64_t budget_ns) {
   CostTable table;
   std::vector<RunTensor> outputs;
   const int64_t begin_ns = NowNs();
@@ -26,7 +25,7 @@ CostTable WarmUp(const ModelSpec& spec, RunSlot* slot, BatchInput* input, int64_
     const int64_t size_begin_ns = NowNs();
     for (int i = 0; i < kMostRunsPerSize; ++i) {
       const int64_t run_begin_ns = NowNs();
-      const Status status = slot->Run(input->Zeros(rows), rows, &outputs);
+      const Status status = slot->Run(input->Zeros(rows, bucket), rows, &outputs);
       const int64_t run_end_ns = NowNs();
       slot->Release();
       if (!status.ok()) return table;
@@ -38,6 +37,26 @@ CostTable WarmUp(const ModelSpec& spec, RunSlot* slot, BatchInput* input, int64_
     table.Add(rows, best_ns);
     if (rows == most_rows || NowNs() - begin_ns > budget_ns) return table;
   }
+}
+
+}  // namespace
+
+size_t MeasuredLengths(const ModelSpec& spec) {
+  if (spec.padding.size() != 1) return 1;
+  for (const TensorSpec& input : spec.inputs) {
+    const auto varying =
+        std::count_if(input.model_dims.begin(), input.model_dims.end(), [](int64_t dim) { return dim < 0; });
+    if (varying > (input.pad_rule == kNoRule ? 0 : 1)) return 1;
+  }
+  return spec.padding[0].lengths.size();
+}
+
+std::vector<CostTable> WarmUp(const ModelSpec& spec, RunSlot* slot, BatchInput* input, int64_t budget_ns) {
+  const size_t count = MeasuredLengths(spec);
+  std::vector<CostTable> tables;
+  for (size_t bucket = 0; bucket < count; ++bucket)
+    tables.push_back(WarmUpLength(spec, slot, input, bucket, budget_ns / static_cast<int64_t>(count)));
+  return tables;
 }
 
 }  // namespace sluice

@@ -1,14 +1,22 @@
-// Warm-up: first runs of a version over growing batches, which also measure what a run costs. Loader thread.
+// Measures what runs cost, before a version serves. Loader thread.
 #pragma once
 
+#include <vector>
+
+#include "base/model_spec.h"
 #include "run/batch_input.h"
 #include "run/runner.h"
 #include "schedule/cost_table.h"
 
 namespace sluice {
 
-// Runs zeros at 1, 2, 4, ... rows up to the model's maximum until `budget_ns` is spent. A model that refuses
-// zeros (ids out of range, shapes that must agree) is not at fault: the table is then shorter or empty.
-CostTable WarmUp(const ModelSpec& spec, RunSlot* slot, BatchInput* input, int64_t budget_ns);
+// How many lengths are measured, each as a table of its own: those of the one padding rule that alone decides
+// the shape of a run, else one.
+size_t MeasuredLengths(const ModelSpec& spec);
+
+// Runs zeros at 1, 2, 4, ... rows up to the model's maximum until `budget_ns` is spent, for each measured
+// length. A model that refuses zeros (ids out of range, shapes that must agree) is not at fault: a table is
+// then shorter or empty.
+std::vector<CostTable> WarmUp(const ModelSpec& spec, RunSlot* slot, BatchInput* input, int64_t budget_ns);
 
 }  // namespace sluice

@@ -26,7 +26,9 @@ struct RequestInput {
   size_t offset = 0;  // used while `tensors` may still move
   size_t byte_count = 0;
   int64_t elements = 0;
-  Dims dims;  // without the batch dimension, as the model wants it
+  // Without the batch dimension, as the model wants it. Along a padded dimension, what the run has.
+  Dims dims;
+  int64_t length = 0;  // what the request itself has there; only where a padding rule names the input
 };
 
 class CompletionPort;

@@ -44,6 +44,9 @@ class VersionQueue {
   // `cost` belongs to the version and is corrected here.
   VersionQueue(QueueRules rules, CostTable* cost);
 
+  // Before the first request: what a shape costs beside the cost table, as measured.
+  void SeedShape(uint64_t shape_key, double scale) { shape_costs_.Observe(shape_key, scale); }
+
   const QueueRules& rules() const { return rules_; }
   // The level that a request's priority means here.
   uint8_t LevelOf(uint8_t priority) const;

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "codec/pad_request.h"
 #include "compare/compare_output.h"
 #include "engine/cut_rows.h"
 
@@ -92,6 +93,9 @@ void ShadowLink::Answered(Request* request, const std::vector<OutputRows>& outpu
     queue_.Abandon();
     return Drop(ShadowDrop::kNoMemory);
   }
+  pair->request.rows = request->rows;
+  pair->request.shape_key = request->shape_key;
+  pair->fits = PadAsShadow(&pair->request);
   for (OutputRows& output : pair->primary) {
     const size_t at = pair->outputs.size();
     pair->outputs.Append(output.bytes, output.byte_count);
@@ -100,12 +104,22 @@ void ShadowLink::Answered(Request* request, const std::vector<OutputRows>& outpu
   // The primary is done with its tensors: they change hands without a copy.
   pair->request.tensors.Swap(&request->tensors);
   if (uses_body) pair->request.body.Swap(&request->body);
-  pair->request.rows = request->rows;
   pair->request.part_rows = request->rows;
   pair->request.done_rows = 0;
-  pair->request.shape_key = request->shape_key;
   pair->primary_ns = run_ns;
   queue_.Commit(pair);
+}
+
+// Each of the two has padding rules of its own. The shadow has no input that the request has not.
+bool ShadowLink::PadAsShadow(Request* request) {
+  if (!primary_.has_padding() && !shadow_spec_.has_padding()) return true;
+  for (size_t i = 0; i < request->inputs.size(); ++i) {
+    const TensorSpec& tensor = primary_.inputs[match_.input_of[i]];
+    RequestInput& input = request->inputs[i];
+    if (tensor.pad_rule != kNoRule) input.dims.at[tensor.pad_dim] = input.length;
+  }
+  request->shape_key = InputShapeKey(shadow_spec_, request->inputs);
+  return !shadow_spec_.has_padding() || PadRequest(shadow_spec_, request).ok();
 }
 
 bool ShadowLink::Close(std::chrono::milliseconds patience) {
@@ -137,7 +151,7 @@ void ShadowLink::Work() {
 void ShadowLink::RunPairs(const std::vector<ShadowPair*>& pairs, RunPlace* place) {
   fitting_.clear();
   for (ShadowPair* pair : pairs) {
-    if (FitsInputs(shadow_spec_, pair->request.inputs)) {
+    if (pair->fits && FitsInputs(shadow_spec_, pair->request.inputs)) {
       fitting_.push_back(pair);
     } else {
       Skip(ShadowSkip::kInputShape);
@@ -166,7 +180,7 @@ Status ShadowLink::RunOnce(ShadowPair* const* pairs, size_t count, RunPlace* pla
     const int64_t begin_ns = NowNs();
     status = place->slot->Run(place->input.Gather(requests_.data(), count, rows), rows, &place->outputs);
     run_ns = NowNs() - begin_ns;
-    if (status.ok()) status = CheckOutputs(shadow_spec_, place->outputs, rows);
+    if (status.ok()) status = CheckOutputs(shadow_spec_, place->outputs, rows, *requests_[0]);
   } catch (const std::exception& error) {
     status = Status(Code::kRunFailed, error.what());
   } catch (...) {
@@ -176,8 +190,8 @@ Status ShadowLink::RunOnce(ShadowPair* const* pairs, size_t count, RunPlace* pla
     shadow_->SetLastFailure(status.message());
     return status;
   }
-  RowCutter cutter(shadow_spec_, place->outputs, rows, &place->rows);
-  for (size_t i = 0; i < count; ++i) Compare(pairs[i], cutter.Next(pairs[i]->request.rows), run_ns);
+  RowCutter cutter(shadow_spec_, place->outputs, rows, &place->rows, &place->padded);
+  for (size_t i = 0; i < count; ++i) Compare(pairs[i], cutter.Next(pairs[i]->request), run_ns);
   return Status();
 }
 

@@ -53,6 +53,8 @@ class ShadowLink final : public AnswerTap, public std::enable_shared_from_this<S
  private:
   ShadowLink(const ModelSpec& primary, ModelVersion* shadow, ShadowRules rules, SignatureMatch match);
 
+  // False where the shadow's rules have no length for the request.
+  bool PadAsShadow(Request* request);
   void Work();
   void RunPairs(const std::vector<ShadowPair*>& pairs, RunPlace* place);
   Status RunOnce(ShadowPair* const* pairs, size_t count, RunPlace* place);

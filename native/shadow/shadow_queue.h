@@ -23,6 +23,7 @@ struct ShadowPair {
   AlignedBuffer outputs;
   int64_t primary_ns = 0;  // the run of its batch
   size_t bytes = 0;
+  bool fits = true;  // into the shadow's padding rules
 };
 
 struct ShadowLimits {

@@ -33,7 +33,10 @@ V2Body RecordRequest(const ModelSpec& spec, const std::vector<RequestInput>& inp
   head = "{\"inputs\":[";
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (i > 0) head += ",";
-    head += spec.inputs[i].reply_prefix + WireShape(spec, spec.inputs[i], inputs[i].dims, rows) +
+    const TensorSpec& tensor = spec.inputs[i];
+    Dims own = inputs[i].dims;
+    if (tensor.pad_rule != kNoRule) own.at[tensor.pad_dim] = inputs[i].length;
+    head += tensor.reply_prefix + WireShape(spec, tensor, own, rows) +
             "],\"parameters\":{\"binary_data_size\":" + std::to_string(inputs[i].byte_count) + "}}";
   }
   head += "],\"parameters\":{\"binary_data_output\":true}}";

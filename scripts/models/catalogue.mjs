@@ -3,7 +3,7 @@
  * `small` ones are what tests need and take a moment; `large` ones are for benchmarks and are never committed.
  */
 import { IDENTITY_DATATYPES, addSub, fixedShape, identity, join } from './elementwise.mjs';
-import { plusConstant, rank5, scalar, variableLength } from './elementwise.mjs';
+import { plusConstant, rank5, scalar, tokens, variableLength } from './elementwise.mjs';
 import { perceptron, resnet18 } from './networks.mjs';
 import { EXTERNAL_FILE, alwaysFails, external, externalWeights, failing, slow } from './troublesome.mjs';
 
@@ -45,6 +45,15 @@ output [
 ]
 `;
 
+const TOKENS_CONFIG = `max_batch_size: 32
+dynamic_batching { }
+parameters {
+  key: "sluice.padding"
+  value { string_value: '[{"inputs": {"input_ids": {}}, "lengths": [4, 8, 16, 32], "mask": "attention_mask"}]' }
+}
+parameters { key: "sluice.split" value { string_value: "true" } }
+`;
+
 function small(name, config, versions) {
   return { name, size: 'small', config, versions };
 }
@@ -67,6 +76,7 @@ export const CATALOGUE = [
   small('fixed_shape', 'max_batch_size: 0\n', onlyModel(fixedShape)),
   small('join', batching(16), onlyModel(join)),
   small('varlen', batching(32), onlyModel(variableLength)),
+  small('tokens', TOKENS_CONFIG, onlyModel(tokens)),
   small(
     'add_sub',
     undefined,

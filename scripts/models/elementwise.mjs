@@ -88,6 +88,42 @@ export function variableLength() {
   });
 }
 
+/**
+ * A text encoder in small: POOLED = mean of the ids where the mask is 1, HIDDEN = (id, id / 2) at every position, SCORES = products of every two ids. Only POOLED looks at the mask.
+ */
+export function tokens() {
+  return model('tokens', {
+    inputs: [
+      value('input_ids', 'INT64', ['batch', 'length']),
+      value('attention_mask', 'INT64', ['batch', 'length']),
+    ],
+    outputs: [
+      value('POOLED', 'FP32', ['batch', 1]),
+      value('HIDDEN', 'FP32', ['batch', 'length', 2]),
+      value('SCORES', 'INT64', ['batch', 'length', 'length']),
+    ],
+    nodes: [
+      node('Mul', ['input_ids', 'attention_mask'], ['real_ids']),
+      node('Cast', ['real_ids'], ['real_floats'], { to: ELEMENT_TYPES.FP32 }),
+      node('Cast', ['attention_mask'], ['mask_floats'], { to: ELEMENT_TYPES.FP32 }),
+      node('ReduceSum', ['real_floats', 'last_axis'], ['sum'], { keepdims: 1 }),
+      node('ReduceSum', ['mask_floats', 'last_axis'], ['count'], { keepdims: 1 }),
+      node('Div', ['sum', 'count'], ['POOLED']),
+      node('Cast', ['input_ids'], ['ids'], { to: ELEMENT_TYPES.FP32 }),
+      node('Unsqueeze', ['ids', 'axis_2'], ['ids_column']),
+      node('Mul', ['ids_column', 'one_and_half'], ['HIDDEN']),
+      node('Unsqueeze', ['input_ids', 'axis_2'], ['column']),
+      node('Unsqueeze', ['input_ids', 'last_axis'], ['row']),
+      node('Mul', ['column', 'row'], ['SCORES']),
+    ],
+    constants: [
+      constant('last_axis', 'INT64', [1], [1]),
+      constant('axis_2', 'INT64', [1], [2]),
+      constant('one_and_half', 'FP32', [2], [1, 0.5]),
+    ],
+  });
+}
+
 /** OUTPUT0 = INPUT0 + added, [batch, 4]: the answer tells which version ran. */
 export function plusConstant(added) {
   return model('versioned', {

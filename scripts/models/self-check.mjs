@@ -89,6 +89,14 @@ const CHECKS = {
     expectSame('SUM', SUM, [6, 15], [2, 1]);
     expectSame('DOUBLED', DOUBLED, [2, 4, 6, 8, 10, 12], [2, 3]);
   },
+  async tokens(session) {
+    const int64 = (values) => new Tensor('int64', BigInt64Array.from(values.map(BigInt)), [2, 2]);
+    const inputs = { input_ids: int64([3, 5, 7, 11]), attention_mask: int64([1, 1, 1, 0]) };
+    const { POOLED, HIDDEN, SCORES } = await session.run(inputs);
+    expectSame('POOLED', POOLED, [4, 7], [2, 1]);
+    expectSame('HIDDEN', HIDDEN, [3, 1.5, 5, 2.5, 7, 3.5, 11, 5.5], [2, 2, 2]);
+    expectSame('SCORES', SCORES, [9n, 15n, 15n, 25n, 49n, 77n, 77n, 121n], [2, 2, 2]);
+  },
   async add_sub(session) {
     const [a, b] = [Array.from({ length: 16 }, (_, i) => i), new Array(16).fill(1)];
     const { OUTPUT0, OUTPUT1 } = await session.run({ INPUT0: fp32(a, [1, 16]), INPUT1: fp32(b, [1, 16]) });

@@ -35,6 +35,11 @@ export function configText(config: CompletedConfig): string {
       `dynamic_batching { max_queue_delay_microseconds: ${config.dynamic_batching.max_queue_delay_microseconds} }`,
     );
   }
+  if (config.padding.length > 0) {
+    // Between quotes that JSON has not.
+    const text = JSON.stringify(config.padding).replaceAll('\\', '\\\\').replaceAll("'", "\\'");
+    lines.push(`parameters { key: "sluice.padding" value { string_value: '${text}' } }`);
+  }
   if (config.instanceCount > 0) lines.push(`instance_group [ { count: ${config.instanceCount} } ]`);
   return `${lines.join('\n')}\n`;
 }

@@ -77,8 +77,8 @@ function signatureRows({ inputs, outputs }: ModelSignature): string[][] {
   return [...rows('input', inputs), ...rows('output', outputs)];
 }
 
-function costRows(report: StartReport): string[][] {
-  return report.costUs.map(([rows, us]) => [
+function costRows(costUs: StartReport['costUs']): string[][] {
+  return costUs.map(([rows, us]) => [
     String(rows),
     us.toFixed(1),
     (us / rows).toFixed(2),
@@ -86,12 +86,21 @@ function costRows(report: StartReport): string[][] {
   ]);
 }
 
+function writeCosts({ costUs, costUsByLength }: StartReport): void {
+  const head = ['ROWS', 'US PER RUN', 'US PER ROW', 'ROWS/S'];
+  if (costUsByLength.length === 0) return writeTable(process.stdout, head, costRows(costUs));
+  const rows = costUsByLength.flatMap(([length, costs]) =>
+    costRows(costs).map((row) => [String(length), ...row]),
+  );
+  return writeTable(process.stdout, ['PADDED TO', ...head], rows);
+}
+
 function print({ name, signature, config, report }: Inspection): void {
   const { stdout } = process;
   stdout.write(`model ${name}\n\n`);
   writeTable(stdout, ['SIDE', 'NAME', 'TYPE', 'SHAPE IN THE MODEL'], signatureRows(signature));
   stdout.write('\n');
-  writeTable(stdout, ['ROWS', 'US PER RUN', 'US PER ROW', 'ROWS/S'], costRows(report));
+  writeCosts(report);
   stdout.write(
     `\nwould run ${report.execution === 'inline' ? 'inline, on the event loop' : 'on worker threads'}, ` +
       `batches of up to ${report.batchLimitRows}; warm-up took ${Math.round(report.warmupMs)} ms\n`,

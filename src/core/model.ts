@@ -41,6 +41,18 @@ export interface QueuePolicy {
   readonly maxRequests: number;
 }
 
+/** Requests whose lengths differ share a run: their tensors are filled up to the next of `lengths`. Dimensions as in `dims`. */
+export interface PaddingRule {
+  /** They have one length in every request. `value` fills up. */
+  readonly inputs: ReadonlyArray<{ readonly name: string; readonly dim: number; readonly value: number }>;
+  /** Ascending; no request may be longer than the last. */
+  readonly lengths: readonly number[];
+  /** An input that is 1 for what a client sent and 0 for what was filled up; made where a request leaves it out. */
+  readonly mask: { readonly name: string; readonly dim: number } | undefined;
+  /** Outputs that are as long as the inputs: cut back to the length of each request. */
+  readonly outputs: ReadonlyArray<{ readonly name: string; readonly dims: readonly number[] }>;
+}
+
 /** Everything the engine needs to serve an opened model; made from the completed ModelConfig. */
 export interface ServePlan {
   readonly modelName: string;
@@ -67,10 +79,13 @@ export interface ServePlan {
   readonly weight: number;
   /** Bytes of the requests that may wait; 0: the engine's default. */
   readonly maxQueueBytes: number;
+  readonly padding: readonly PaddingRule[];
   readonly execution: Execution;
   /** Every request is answered within this time; 0: the server's `defaultDeadlineMs`. */
   readonly deadlineMs: number;
 }
+
+export type RunCosts = ReadonlyArray<readonly [rows: number, us: number]>;
 
 /** What warm-up found out. */
 export interface StartReport {
@@ -78,8 +93,10 @@ export interface StartReport {
   /** Rows that a batch is filled to: the knee of the cost table, at most `maxBatchRows`. */
   readonly batchLimitRows: number;
   readonly warmupMs: number;
-  /** Measured run time: pairs of [rows, microseconds]. */
-  readonly costUs: ReadonlyArray<readonly [number, number]>;
+  /** Measured run time: pairs of [rows, microseconds]; with a padding rule, at its shortest length. */
+  readonly costUs: RunCosts;
+  /** The same for each length of the padding rule; empty where there is none, or another dimension varies, too. */
+  readonly costUsByLength: ReadonlyArray<readonly [length: number, costs: RunCosts]>;
 }
 
 export type VersionState =

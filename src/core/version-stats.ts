@@ -77,6 +77,9 @@ export interface VersionStats {
   readonly releases: Float64Array;
   /** Ascending. */
   readonly batchSizes: readonly BatchSizeStats[];
+  /** Elements of padded inputs that were run, masks aside, and those of them that only filled up. */
+  readonly paddedElements: number;
+  readonly paddingElements: number;
   readonly okRows: number;
   readonly failedRuns: number;
   /** Requests accepted and not yet taken into a batch. */
@@ -167,6 +170,10 @@ export function summarise(stats: VersionStats): object {
     outcomes: Object.fromEntries(OUTCOMES.map((outcome) => [outcome, outcomeCount(stats, outcome)])),
     errors: Object.fromEntries(errorCounts(stats)),
     rows: stats.okRows,
+    padding:
+      stats.paddedElements === 0
+        ? undefined
+        : { elements: stats.paddedElements, filledUp: stats.paddingElements },
     runs: runCount(stats),
     waiting: stats.waiting,
     inFlight: stats.inFlight,

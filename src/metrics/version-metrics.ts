@@ -126,9 +126,15 @@ const ROWS: readonly Row[] = [
   {
     name: 'sluice_run_cost_seconds',
     type: 'gauge',
-    help: 'Run time of a batch of so many rows, as measured at warm-up',
-    samples: ({ labels, entry: { report } }) =>
-      (report?.costUs ?? []).map(([rows, us]) => ({ labels: { ...labels, rows }, value: us / 1e6 })),
+    help: 'Run time of a batch of so many rows, as measured at warm-up, for each padded length',
+    samples: ({ labels, entry: { report } }) => {
+      if (report === undefined) return [];
+      if (report.costUsByLength.length === 0)
+        return report.costUs.map(([rows, us]) => ({ labels: { ...labels, rows }, value: us / 1e6 }));
+      return report.costUsByLength.flatMap(([length, costs]) =>
+        costs.map(([rows, us]) => ({ labels: { ...labels, length, rows }, value: us / 1e6 })),
+      );
+    },
   },
   perProtocol('sluice_requests_total', 'counter', 'Requests by how they ended', ({ outcomes }, labels) =>
     OUTCOMES.map((outcome, at) => ({ labels: { ...labels, outcome }, value: outcomes[at]! })),
@@ -192,6 +198,18 @@ const ROWS: readonly Row[] = [
       for (const [at, reason] of RELEASES.entries())
         yield { labels: { ...labels, reason }, value: stats.releases[at]! };
     },
+  },
+  {
+    name: 'sluice_padded_elements_total',
+    type: 'counter',
+    help: 'Elements of padded inputs that were run, masks aside: those that clients sent, and those that filled up',
+    samples: ({ labels, stats }) =>
+      stats === undefined || stats.paddedElements === 0
+        ? []
+        : [
+            { labels: { ...labels, of: 'requests' }, value: stats.paddedElements - stats.paddingElements },
+            { labels: { ...labels, of: 'padding' }, value: stats.paddingElements },
+          ],
   },
   simple('sluice_queue_depth', 'gauge', 'Requests that wait for a batch', (stats) => stats.waiting),
   simple(

@@ -65,7 +65,8 @@ export async function runWarmup(
 ): Promise<void> {
   for (const sample of samples) {
     if (sample.batchSize === 0) continue;
-    const missing = plan.inputs.find((input) => !sample.inputs.has(input.name));
+    const isMask = (name: string): boolean => plan.padding.some(({ mask }) => mask?.name === name);
+    const missing = plan.inputs.find(({ name }) => !sample.inputs.has(name) && !isMask(name));
     if (missing !== undefined) refuse(sample, `expected all inputs of the model, missing "${missing.name}"`);
     const tensors: GoldenTensor[] = [];
     for (const [name, input] of sample.inputs) {

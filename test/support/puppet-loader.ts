@@ -6,7 +6,13 @@ import { SluiceError } from '../../src/core/errors.js';
 import type { ServePlan, StartReport } from '../../src/core/model.js';
 import type { Answer, ModelLoader, Opened, OpenOrder } from '../../src/models/ports.js';
 
-const REPORT: StartReport = { execution: 'inline', batchLimitRows: 8, warmupMs: 3, costUs: [[1, 2]] };
+const REPORT: StartReport = {
+  execution: 'inline',
+  batchLimitRows: 8,
+  warmupMs: 3,
+  costUs: [[1, 2]],
+  costUsByLength: [],
+};
 
 export class PuppetLoader implements ModelLoader {
   readonly orders: OpenOrder[] = [];

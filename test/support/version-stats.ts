@@ -9,6 +9,8 @@ export function emptyStats(filled: Partial<VersionStats> = {}): VersionStats {
     errors: new Float64Array(32),
     releases: new Float64Array(RELEASES.length),
     batchSizes: [],
+    paddedElements: 0,
+    paddingElements: 0,
     okRows: 0,
     failedRuns: 0,
     waiting: 0,

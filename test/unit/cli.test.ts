@@ -52,7 +52,7 @@ t.test(
       handle: 1,
       plan,
       metadata,
-      report: { execution: 'inline', batchLimitRows: 16, warmupMs: 12.4, costUs: [] },
+      report: { execution: 'inline', batchLimitRows: 16, warmupMs: 12.4, costUs: [], costUsByLength: [] },
       facts: undefined,
       isEdited: false,
       use: new VersionUse(),

@@ -14,7 +14,13 @@ const SIGNATURE: ModelSignature = {
   inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 4] }],
   outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 2] }],
 };
-const REPORT: StartReport = { execution: 'inline', batchLimitRows: 8, warmupMs: 3, costUs: [[1, 2]] };
+const REPORT: StartReport = {
+  execution: 'inline',
+  batchLimitRows: 8,
+  warmupMs: 3,
+  costUs: [[1, 2]],
+  costUsByLength: [],
+};
 
 /** Opens by what the file is called; writes down what it was asked. */
 class PuppetLoader implements ModelLoader {

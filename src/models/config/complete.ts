@@ -7,6 +7,7 @@ import { SluiceError } from '../../core/errors.js';
 import type { ModelSignature, TensorInfo } from '../../core/model.js';
 import { checkAgainstSignature } from './check-signature.js';
 import type { ModelConfig, TensorConfig } from './model-config.js';
+import { resolvePadding } from './padding.js';
 
 export const DEFAULT_MAX_BATCH_ROWS = 64;
 
@@ -100,5 +101,6 @@ export function completeConfig(
     dynamic_batching: completeBatching(config, maxBatchRows),
   };
   checkAgainstSignature(completed, signature);
+  resolvePadding(completed);
   return completed;
 }

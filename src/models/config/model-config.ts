@@ -9,9 +9,10 @@ import { SluiceError } from '../../core/errors.js';
 import { dataTypeByConfigName } from '../../core/data-types.js';
 import { didYouMean } from '../../core/nearest.js';
 import type { RawConfig } from './pbtxt.js';
+import { optionalInputs, paddingSchema, type PaddingConfig } from './padding.js';
 import { readRuntimeParameters, type RuntimeParameters } from './runtime-parameters.js';
 import { warmupSchema } from './warmup.js';
-import { ignoredFields, refuseUnsupported } from './unsupported.js';
+import { ignoredFields, refuseOptional, refuseUnsupported } from './unsupported.js';
 
 const EXECUTIONS = ['auto', 'inline', 'worker'] as const;
 
@@ -136,6 +137,7 @@ const sluiceSchema = z.strictObject({
   split: z.boolean().optional(),
   weight: z.number().min(0.01).max(100).optional(),
   max_queue_bytes: z.int().min(1).optional(),
+  padding: paddingSchema.optional(),
   // A single CPU among the parameters reads like a number.
   intra_op_cpus: z
     .union([z.string(), z.int().min(0)], 'expected a list of CPUs such as "2,4-6"')
@@ -156,6 +158,7 @@ export type ModelConfig = Omit<z.output<typeof modelConfigSchema>, 'parameters'>
   readonly maySplit: boolean;
   readonly weight: number;
   readonly maxQueueBytes: number;
+  readonly padding: PaddingConfig;
 };
 
 export interface ReadConfig {
@@ -187,8 +190,8 @@ function parseWith<Schema extends z.ZodType>(
   if (issue === undefined) throw invalid(`${prefix}: not valid`);
   const where = pathText(issue.path);
   if (issue.code === 'unrecognized_keys') {
-    const hint = didYouMean(issue.keys[0] ?? '', Object.keys(sluiceSchema.shape));
-    throw invalid(`${prefix}: unknown field "${issue.keys[0]}"${hint}`);
+    const hint = where === '' ? didYouMean(issue.keys[0] ?? '', Object.keys(sluiceSchema.shape)) : '';
+    throw invalid(`${prefix}${where === '' ? '' : ` ${where}`}: unknown field "${issue.keys[0]}"${hint}`);
   }
   throw invalid(
     `${prefix}${where === '' ? '' : ` ${where}`}: ${issue.message.replace(/^Invalid input: /, '')}`,
@@ -210,8 +213,16 @@ function intraOpCpus(text: string | undefined, threads: number, fileName: string
   return cpus;
 }
 
-/** Parameters are texts; what is written like a number or a switch is meant as one. */
-function parameterValue(text: string): string | number | boolean {
+/** Parameters are texts; what is written like a number, a switch or JSON is meant as one. */
+function parameterValue(text: string): unknown {
+  if (/^\s*[[{]/.test(text)) {
+    try {
+      return JSON.parse(text);
+    } catch {
+      // Told as what it is by whoever expects something else.
+      return text;
+    }
+  }
   if (/^-?\d{1,15}(\.\d{1,6})?$/.test(text)) return Number(text);
   return text === 'true' || text === 'false' ? text === 'true' : text;
 }
@@ -243,6 +254,7 @@ export function readModelConfig(raw: RawConfig, sluice: unknown, fileName: strin
   if (twice !== undefined)
     throw invalid(`${fileName}: tensor "${twice.name.replace(/^>/, '')}" is listed twice`);
   const own = readSluice(parameters, sluice, fileName);
+  refuseOptional(raw, optionalInputs(own.padding ?? []), fileName);
   const runtime = readRuntimeParameters(parameters, fileName);
   return {
     config: {
@@ -254,6 +266,7 @@ export function readModelConfig(raw: RawConfig, sluice: unknown, fileName: strin
       maySplit: own.split ?? false,
       weight: own.weight ?? 1,
       maxQueueBytes: own.max_queue_bytes ?? 0,
+      padding: own.padding ?? [],
     },
     raw,
     warnings: ignoredFields(raw, fileName),

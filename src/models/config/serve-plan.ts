@@ -4,6 +4,7 @@
 import type { ModelSignature, QueuePolicy, ServePlan, TensorInfo, TensorPlan } from '../../core/model.js';
 import type { CompletedConfig } from './complete.js';
 import type { TensorConfig } from './model-config.js';
+import { resolvePadding } from './padding.js';
 
 function planTensor(tensor: TensorConfig, rankInModel: number): TensorPlan {
   // A scalar of a model that does not batch is [1] on the wire and has no dimensions in the model.
@@ -54,6 +55,7 @@ export function makeServePlan(
     maySplit: config.maySplit,
     weight: config.weight,
     maxQueueBytes: config.maxQueueBytes,
+    padding: resolvePadding(config),
     execution: config.execution,
     deadlineMs: config.deadlineMs,
   };

@@ -7,6 +7,7 @@ import { DATA_TYPES } from '../../core/data-types.js';
 import type { CompletedConfig } from './complete.js';
 import { MODEL_CONFIG_TYPE } from './fields.js';
 import type { ReadConfig, TensorConfig } from './model-config.js';
+import { optionalInputs } from './padding.js';
 import type { RawConfig } from './pbtxt.js';
 
 type Json = Record<string, unknown>;
@@ -47,11 +48,16 @@ function printedMessage(type: protobuf.Type, raw: RawConfig): Json {
 }
 
 /** What the file said of the tensor, and what was completed. */
-function rawTensor(tensor: TensorConfig, given: readonly RawConfig[]): RawConfig {
+function rawTensor(tensor: TensorConfig, given: readonly RawConfig[], isOptional: boolean): RawConfig {
   const { name, data_type, dims, reshape } = tensor;
   const told = given.find((other) => other['name'] === name) ?? {};
   const data = { name, data_type: DATA_TYPES[data_type].configName, dims };
-  return { ...told, ...data, ...(reshape === undefined ? {} : { reshape }) };
+  return {
+    ...told,
+    ...data,
+    ...(reshape === undefined ? {} : { reshape }),
+    ...(isOptional ? { optional: true } : {}),
+  };
 }
 
 /** Without groups, one is made and named like the model; groups without names are numbered. */
@@ -88,9 +94,14 @@ function rawOptimization(given: RawConfig | undefined): RawConfig {
 /** `read` is what the file said, `completed` what is served. */
 export function tritonJson(read: ReadConfig, completed: CompletedConfig): Json {
   const { raw } = read;
+  const masks = optionalInputs(completed.padding);
   const side = (name: 'input' | 'output'): RawConfig[] =>
-    completed[name].map((tensor) => rawTensor(tensor, (raw[name] ?? []) as RawConfig[]));
-  const own = completed.execution === 'auto' ? [] : [['sluice.execution', completed.execution] as const];
+    completed[name].map((tensor) =>
+      rawTensor(tensor, (raw[name] ?? []) as RawConfig[], name === 'input' && masks.has(tensor.name)),
+    );
+  const own: Array<readonly [string, string]> = [];
+  if (completed.execution !== 'auto') own.push(['sluice.execution', completed.execution]);
+  if (completed.padding.length > 0) own.push(['sluice.padding', JSON.stringify(completed.padding)]);
   const parameters = new Map((raw['parameters'] ?? []) as Map<string, unknown>);
   for (const [key, text] of own) parameters.set(key, { string_value: text });
   const { name, platform, backend, version_policy, max_batch_size, default_model_filename } = completed;

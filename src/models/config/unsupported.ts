@@ -14,7 +14,7 @@ const REFUSED_FIELDS = [
   'model_operations',
   'model_repository_agents',
 ];
-const REFUSED_TENSOR_FLAGS = ['is_shape_tensor', 'allow_ragged_batch', 'optional', 'is_non_linear_format_io'];
+const REFUSED_TENSOR_FLAGS = ['is_shape_tensor', 'allow_ragged_batch', 'is_non_linear_format_io'];
 const REFUSED_GROUP_FIELDS = ['gpus', 'profile', 'passive', 'secondary_devices'];
 const IGNORED_FIELDS = ['runtime', 'cc_model_filenames', 'metric_tags', 'optimization', 'model_metrics'];
 
@@ -49,6 +49,18 @@ function refuseForeignBackend(raw: RawConfig, fileName: string): void {
   if (backend !== '' && backend !== 'onnxruntime') {
     refuse(fileName, 'backend', `expected "onnxruntime", got "${String(backend)}", which is not served`);
   }
+}
+
+/** Only an input that the server can make may be left out. */
+export function refuseOptional(raw: RawConfig, masks: ReadonlySet<string>, fileName: string): void {
+  list(raw, 'input').forEach((tensor, index) => {
+    if (!isGiven(tensor['optional']) || masks.has(String(tensor['name']))) return;
+    refuse(
+      fileName,
+      `input[${index}].optional`,
+      'expected false for an input that is no mask of sluice.padding',
+    );
+  });
 }
 
 export function refuseUnsupported(raw: RawConfig, fileName: string): void {
