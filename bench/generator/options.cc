@@ -77,7 +77,7 @@ bool ReadRequestFlag(const std::string& flag, const std::string& value, Options*
   } else if (flag == "--header") {
     LastRequest(flag, options)->headers.push_back(value);
   } else if (flag == "--expect") {
-    LastRequest(flag, options)->expect_file = value;
+    LastRequest(flag, options)->expect_files.push_back(value);
   } else if (flag == "--weight") {
     LastRequest(flag, options)->weight = ReadNumber(flag, value, 0);
   } else if (flag == "--name") {
@@ -224,7 +224,8 @@ std::string HelpText() {
   --weight W          how often it is chosen beside the others (default 1)
   --name N            requests of one name are counted together, apart from the others
   --expect FILE       the reply's body must be these bytes, or within --tolerance X of them: numbers in text are
-                      compared as numbers, and the last --expect-float-bytes N of the body as FP32
+                      compared as numbers, and the last --expect-float-bytes N of the body as FP32; repeated: one of
+                      them, and the result counts which, with the times when the first and the last was sent
  load:
   --mode M            closed (default: the ceiling), or open loop: constant, poisson, bursty, trace
   --rate N            offered requests per second (open loop)

@@ -18,7 +18,8 @@ struct RequestOption {
   std::string body_file;
   std::string path = "/";
   std::vector<std::string> headers;
-  std::string expect_file;
+  // A reply must say what one of these says.
+  std::vector<std::string> expect_files;
   // The last bytes of the expected body are FP32 and may differ by the tolerance.
   uint32_t expect_float_bytes = 0;
   std::string name;

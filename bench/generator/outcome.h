@@ -39,6 +39,20 @@ struct GroupOutcome {
   }
 };
 
+// The replies that were one of a request's expected bodies, by its place among them.
+struct ExpectedOutcome {
+  uint64_t count = 0;
+  int64_t first_sent_ns = INT64_MAX;
+  int64_t last_sent_ns = INT64_MIN;
+
+  void Count(int64_t sent_ns) { Add({1, sent_ns, sent_ns}); }
+  void Add(const ExpectedOutcome& other) {
+    count += other.count;
+    first_sent_ns = std::min(first_sent_ns, other.first_sent_ns);
+    last_sent_ns = std::max(last_sent_ns, other.last_sent_ns);
+  }
+};
+
 struct Outcome {
   // From the intended send time (open loop) or the send (closed loop) to the reply; replies with status 2xx
   // only.
@@ -71,6 +85,7 @@ struct Outcome {
   Timeline timeline;
   // Empty where all requests have one name.
   std::vector<GroupOutcome> groups;
+  std::vector<ExpectedOutcome> expected;
   // Intended and real send times.
   std::vector<std::pair<int64_t, int64_t>> sends;
   int64_t last_reply_ns = 0;
@@ -100,6 +115,8 @@ struct Outcome {
     timeline.Add(other.timeline);
     groups.resize(std::max(groups.size(), other.groups.size()));
     for (size_t i = 0; i < other.groups.size(); ++i) groups[i].Add(other.groups[i]);
+    expected.resize(std::max(expected.size(), other.expected.size()));
+    for (size_t i = 0; i < other.expected.size(); ++i) expected[i].Add(other.expected[i]);
     sends.insert(sends.end(), other.sends.begin(), other.sends.end());
     last_reply_ns = std::max(last_reply_ns, other.last_reply_ns);
     threads.insert(threads.end(), other.threads.begin(), other.threads.end());

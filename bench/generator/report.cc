@@ -1,5 +1,6 @@
 #include "report.h"
 
+#include "clock.h"
 #include "json.h"
 #include "judge.h"
 
@@ -71,6 +72,22 @@ std::string GroupsJson(const std::vector<std::string>& names, const Outcome& out
                            .Text());
   }
   return json.Text();
+}
+
+// Wall-clock times, so that they can be laid beside a server's log.
+std::string ExpectedJson(const Outcome& outcome) {
+  const int64_t to_unix_ns = ReadClockNs(CLOCK_REALTIME) - NowNs();
+  const auto unix_us = [to_unix_ns](int64_t ns) { return static_cast<uint64_t>(ns + to_unix_ns) / 1000; };
+  JsonArray expected;
+  for (const ExpectedOutcome& one : outcome.expected) {
+    JsonObject json;
+    json.Add("count", one.count);
+    if (one.count > 0)
+      json.Add("firstSentUnixUs", unix_us(one.first_sent_ns))
+          .Add("lastSentUnixUs", unix_us(one.last_sent_ns));
+    expected.Add(json.Text());
+  }
+  return expected.Text();
 }
 
 std::string ThreadsJson(const Outcome& outcome) {
@@ -146,6 +163,7 @@ Report MakeReport(const Options& options, const std::vector<std::string>& group_
       .Add("refused", HistogramJson(outcome.refused, options.with_steps))
       .Add("turnedAway", HistogramJson(outcome.turned_away, options.with_steps));
   if (!outcome.groups.empty()) json.Add("byName", GroupsJson(group_names, outcome, options.with_steps));
+  if (!outcome.expected.empty()) json.Add("expected", ExpectedJson(outcome));
   if (options.timeline_s > 0) json.Add("timeline", TimelineJson(outcome.timeline));
   json.Add("threads", ThreadsJson(outcome))
       .Add("valid", reasons.empty() ? "true" : "false")

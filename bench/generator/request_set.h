@@ -14,9 +14,9 @@ namespace sluice::load {
 struct PreparedRequest {
   // For the socket.
   std::string bytes;
-  std::string expected_body;
+  // The reply must be one of them; empty: anything.
+  std::vector<std::string> expected_bodies;
   size_t expected_float_bytes = 0;
-  bool has_expected = false;
   uint32_t group = 0;
   // Where in `bytes` the id of a WebSocket message lies; -1: none.
   int64_t id_at = -1;

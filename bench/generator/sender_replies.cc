@@ -71,9 +71,17 @@ void Sender::Drop(uint32_t index, uint64_t* counter) {
 // Answers are checked in the warm-up too: a wrong one is wrong at any time.
 bool Sender::Verify(const UnderWay& request, const WireReply& reply) {
   const PreparedRequest& sent = requests_[request.request];
-  if (!sent.has_expected) return true;
-  const bool is_right =
-      IsExpected(reply.body, sent.expected_body, sent.expected_float_bytes, options_.tolerance);
+  if (sent.expected_bodies.empty()) return true;
+  const auto found = std::find_if(
+      sent.expected_bodies.begin(), sent.expected_bodies.end(), [&](const std::string& expected) {
+        return IsExpected(reply.body, expected, sent.expected_float_bytes, options_.tolerance);
+      });
+  const bool is_right = found != sent.expected_bodies.end();
+  if (is_right) {
+    const auto which = static_cast<size_t>(found - sent.expected_bodies.begin());
+    if (which >= outcome_.expected.size()) outcome_.expected.resize(which + 1);
+    outcome_.expected[which].Count(request.sent_ns);
+  }
   ++(is_right ? outcome_.verified : outcome_.mismatched);
   if (!is_right && !outcome_.groups.empty()) ++outcome_.groups[sent.group].mismatched;
   return is_right;

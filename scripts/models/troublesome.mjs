@@ -10,11 +10,11 @@ const SLOW_WIDTH = 128;
 const SLOW_STEPS = 60000;
 
 /**
- * Y = X, [batch, 4], after a loop of many small steps whose time does not depend on the batch.
+ * Nodes by which `output` is the FP32 tensor `input` after a loop of many small steps, whose time does not depend on the batch.
  * What the loop computes hangs on the input's shape alone (so that it cannot be folded away, and no row can touch
- * another), and is multiplied by 0 before it is added to X.
+ * another), and is multiplied by 0 before it is added.
  */
-export function slow() {
+export function slowPath(input, output, steps = SLOW_STEPS) {
   const mix = uniformFloats(seededRandom(11), SLOW_WIDTH * SLOW_WIDTH, Math.sqrt(3 / SLOW_WIDTH));
   const body = graph('slow_step', {
     inputs: [
@@ -29,11 +29,9 @@ export function slow() {
       node('Tanh', ['mixed'], ['after']),
     ],
   });
-  return model('slow', {
-    inputs: [value('X', 'FP32', ['batch', 4])],
-    outputs: [value('Y', 'FP32', ['batch', 4])],
+  return {
     nodes: [
-      node('Shape', ['X'], ['shape']),
+      node('Shape', [input], ['shape']),
       node('Cast', ['shape'], ['shape_float'], { to: ELEMENT_TYPES.FP32 }),
       node('ReduceMin', ['shape_float'], ['smallest'], { keepdims: 0 }),
       node('Mul', ['smallest', 'zero'], ['start_zero']),
@@ -41,17 +39,45 @@ export function slow() {
       node('Loop', ['steps', 'go', 'start'], ['last'], { body: { graph: body } }),
       node('ReduceSum', ['last', 'both_axes'], ['total'], { keepdims: 0 }),
       node('Mul', ['total', 'zero'], ['nothing']),
-      node('Add', ['X', 'nothing'], ['Y']),
+      node('Add', [input, 'nothing'], [output]),
     ],
     constants: [
-      constant('steps', 'INT64', [], [SLOW_STEPS]),
+      constant('steps', 'INT64', [], [steps]),
       constant('go', 'BOOL', [], [1]),
       constant('zero', 'FP32', [], [0]),
       constant('both_axes', 'INT64', [2], [0, 1]),
       constant('seed_row', 'FP32', [1, SLOW_WIDTH], new Float32Array(SLOW_WIDTH).fill(0.5)),
       constant('mix', 'FP32', [SLOW_WIDTH, SLOW_WIDTH], mix),
     ],
+  };
+}
+
+/** Y = X, [batch, 4], slowly. */
+export function slow() {
+  return model('slow', {
+    inputs: [value('X', 'FP32', ['batch', 4])],
+    outputs: [value('Y', 'FP32', ['batch', 4])],
+    ...slowPath('X', 'Y'),
   });
+}
+
+/**
+ * Nodes by which `output` is the FP32 tensor `input`, [batch, columns], where no element is above `most`; with a larger one
+ * the whole run fails, with all its rows: the shape asked for then has one column too many.
+ */
+export function failingPath(input, output, most) {
+  return {
+    nodes: [
+      node('Greater', [input, 'most'], ['beyond']),
+      node('Cast', ['beyond'], ['beyond_count'], { to: ELEMENT_TYPES.INT64 }),
+      node('ReduceMax', ['beyond_count'], ['any_beyond'], { keepdims: 0 }),
+      node('Mul', ['any_beyond', 'widen'], ['extra']),
+      node('Shape', [input], ['shape']),
+      node('Add', ['shape', 'extra'], ['target']),
+      node('Reshape', [input, 'target'], [output]),
+    ],
+    constants: [constant('most', 'FP32', [], [most]), constant('widen', 'INT64', [2], [0, 1])],
+  };
 }
 
 /**

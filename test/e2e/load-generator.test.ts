@@ -134,6 +134,29 @@ t.test(
   },
 );
 
+t.test('one of several answers may come, and the times of each are told', async (test) => {
+  const folder = test.testdir();
+  let count = 0;
+  const url = await startHttp(test, (_request, _body, response) => {
+    count += 1;
+    response.end(['old', 'old', 'new', 'neither', 'new'][count - 1]);
+  });
+  const words = ['--body', fileIn(folder, 'a', 'x')];
+  for (const answer of ['old', 'new']) words.push('--expect', fileIn(folder, answer, answer));
+  const beganUs = Date.now() * 1000;
+  const { result } = await load([url, ...words, '--requests', '5', '--warmup-s', '0']);
+  const endedUs = (Date.now() + 1) * 1000;
+  test.same([result.verified, result.errors.mismatched, result.valid], [4, 1, false]);
+  const [old, fresh] = result.expected;
+  test.same([old.count, fresh.count], [2, 2]);
+  const times = [old.firstSentUnixUs, old.lastSentUnixUs, fresh.firstSentUnixUs, fresh.lastSentUnixUs];
+  test.same(
+    times,
+    [...times].sort((a, b) => a - b),
+  );
+  test.ok(times[0] >= beganUs && times[3] <= endedUs, 'by the clock of the wall');
+});
+
 t.test(
   'under a deadline late answers are not good, refusals are counted, the rest is given up',
   async (test) => {
