@@ -1,31 +1,35 @@
+#!/usr/bin/env node
 /**
- * What a shadow at 100 % costs its version: one server, in turns without and with the shadow. Throughput comes from connections
- * that each wait for their answer, latency from a fixed rate at half of that, the same for both turns. Each round is a pair,
- * and every second one has its turns the other way round.
- *   node bench/shadow-cost.mjs [--rounds 6] [--block-s 2] [--connections 16] [--server-cores 0] [--generator-cores 1]
+ * What a shadow at 100 % costs its version: one server, in turns without and with the shadow, in rounds of four turns that are
+ * mirrored. Twice: `idle`, at a fixed rate with a server that may use every core, so that a shadow finds time; `saturated`, as
+ * fast as one core answers, where there is no time for it and it must cost nearly nothing. Tells throughput and p99 with it
+ * over without, what became of the samples, and how the server's memory grew.
+ *   node bench/shadow-cost.mjs [--only idle,saturated] [--rounds 7] [--block-s 2] [--connections 16] [--rate-share 0.3]
+ * Two cores: the generator has the second one, and in `idle` sleeps between its sends, so that both cores have idle time.
  */
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { capture } from './block.mjs';
 import { buildAll } from './build.mjs';
 import { BENCH_BUILD, GENERATOR, MODELS } from './paths.mjs';
 import { prepareRequest } from './requests.mjs';
 import { pinned, startServer } from './servers.mjs';
+import { summary } from './stats.mjs';
 
 const REPOSITORY = join(BENCH_BUILD, 'models-shadow');
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '6' },
+    only: { type: 'string', default: 'idle,saturated' },
+    rounds: { type: 'string', default: '7' },
     'block-s': { type: 'string', default: '2' },
     connections: { type: 'string', default: '16' },
-    // 'all': not pinned.
-    'server-cores': { type: 'string', default: '0' },
-    'generator-cores': { type: 'string', default: '1' },
+    'rate-share': { type: 'string', default: '0.3' },
   },
 });
-const coresOf = (text) => (text === 'all' ? undefined : text);
+const GENERATOR_CORES = '1';
+const MOST_COST = 0.05;
+const TURNS = [false, true, true, false];
 
 function makeRepository() {
   rmSync(REPOSITORY, { recursive: true, force: true });
@@ -53,7 +57,7 @@ async function load(server, request, words) {
   const command = [GENERATOR, server.url, ...words, '--warmup-s', '0.2', '--body', request.bodyFile];
   command.push('--path', path, '--duration-s', values['block-s']);
   for (const [name, value] of Object.entries(request.headers)) command.push('--header', `${name}: ${value}`);
-  const result = JSON.parse(await capture(pinned(coresOf(values['generator-cores']), command)));
+  const result = JSON.parse(await capture(pinned(GENERATOR_CORES, command)));
   if (!(result.byStatus['200'] === result.replies && result.replies > 0))
     throw new Error(`expected only answers with status 200, got ${JSON.stringify(result.byStatus)}`);
   return result;
@@ -62,56 +66,107 @@ async function load(server, request, words) {
 const closed = ['--mode', 'closed', '--connections', values.connections];
 const p99 = (result) => result.latency.percentiles.find(({ percent }) => percent === 99).us;
 
-/** One turn: throughput, then latency at `ratePerS`. */
-async function turn(server, request, isShadowed, ratePerS) {
+function memoryMiB(pid) {
+  const text = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const read = (name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)[1]) / 1024;
+  return { now: read('VmRSS'), most: read('VmHWM') };
+}
+
+/** Of one shadow: what became of the samples. */
+function fate(facts) {
+  const dropped = Object.values(facts.dropped).reduce((sum, count) => sum + count, 0);
+  const failed = Object.values(facts.skipped).reduce((sum, count) => sum + count, 0);
+  const { sampled, compared, waiting, apart } = facts;
+  return { sampled, compared, dropped, failed, waiting, apart };
+}
+
+async function turn(server, request, isShadowed, words) {
   await admin(server, 'PUT', { shadow: isShadowed ? [{ version: '2', of: '1' }] : [] });
-  const throughput = await load(server, request, closed);
-  const [busy] = await admin(server, 'GET');
-  const rate = ['--mode', 'rate', '--connections', values.connections, '--rate', String(ratePerS)];
-  const latency = await load(server, request, rate);
-  const [after] = await admin(server, 'GET');
+  const result = await load(server, request, words);
+  const [shadow] = await admin(server, 'GET');
   return {
-    perS: throughput.achievedPerS,
-    p99Us: p99(latency),
-    comparedFull: busy?.facts.compared ?? 0,
-    sampledFull: busy?.facts.sampled ?? 0,
-    comparedHalf: (after?.facts.compared ?? 0) - (busy?.facts.compared ?? 0),
-    sampledHalf: (after?.facts.sampled ?? 0) - (busy?.facts.sampled ?? 0),
-    apart: after?.facts.apart ?? 0,
+    perS: result.achievedPerS,
+    p99Us: p99(result),
+    fate: shadow === undefined ? undefined : fate(shadow.facts),
   };
 }
 
-function told(ratios) {
-  const sorted = [...ratios].sort((a, b) => a - b);
-  const middle = (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
-  return `${middle.toFixed(3)} (${sorted[0].toFixed(3)} - ${sorted.at(-1).toFixed(3)})`;
+/** Turns of the same kind in one round count as one. */
+function joined(turns, isShadowed) {
+  const same = turns.filter((one) => (one.fate !== undefined) === isShadowed);
+  const mean = (key) => same.reduce((sum, one) => sum + one[key], 0) / same.length;
+  return { perS: mean('perS'), p99Us: mean('p99Us') };
+}
+
+function told(name, ratios, isMet) {
+  const { median, min, max } = summary(ratios);
+  console.log(
+    `  ${name}: ${median.toFixed(3)} (${min.toFixed(3)} .. ${max.toFixed(3)}), ${isMet(median) ? 'within' : 'BEYOND'} ${MOST_COST * 100} %`,
+  );
+  return isMet(median);
+}
+
+async function measure(server, request, words) {
+  const before = memoryMiB(server.pid);
+  const pairs = [];
+  const total = { sampled: 0, compared: 0, dropped: 0, failed: 0, waiting: 0, apart: 0 };
+  for (let round = 0; round < Number(values.rounds); round += 1) {
+    const turns = [];
+    for (const isShadowed of TURNS)
+      turns.push(await turn(server, request, round % 2 === 0 ? isShadowed : !isShadowed, words));
+    for (const { fate: found } of turns)
+      for (const key of Object.keys(found ?? {})) total[key] += found[key];
+    pairs.push({ without: joined(turns, false), shadowed: joined(turns, true) });
+    const { without, shadowed } = pairs.at(-1);
+    console.log(
+      `  round ${round + 1}: ${Math.round(without.perS)} -> ${Math.round(shadowed.perS)} requests/s, p99 ${without.p99Us.toFixed(0)} -> ${shadowed.p99Us.toFixed(0)} us`,
+    );
+  }
+  const after = memoryMiB(server.pid);
+  const { sampled, compared, dropped, failed, waiting, apart } = total;
+  console.log(
+    `  samples: ${sampled}; compared ${compared}, dropped ${dropped}, failed ${failed}, still waiting ${waiting}; ${apart} apart`,
+  );
+  console.log(
+    `  memory: ${before.now.toFixed(0)} MiB before, ${after.now.toFixed(0)} MiB after, ${after.most.toFixed(0)} MiB at most`,
+  );
+  const isFast = told(
+    'throughput, with over without',
+    pairs.map(({ without, shadowed }) => shadowed.perS / without.perS),
+    (ratio) => ratio >= 1 - MOST_COST,
+  );
+  const isPrompt = told(
+    'p99, with over without',
+    pairs.map(({ without, shadowed }) => shadowed.p99Us / without.p99Us),
+    (ratio) => ratio <= 1 + MOST_COST,
+  );
+  return isFast && isPrompt && sampled > 0 && apart === 0 && failed === 0;
+}
+
+async function phase(name, request) {
+  const serve = ['dist/cli/main.js', 'serve', REPOSITORY, '--port=0', '--admin-port=0', '--log-level=warn'];
+  const server = await startServer(serve, { cores: name === 'saturated' ? '0' : undefined });
+  try {
+    await admin(server, 'PUT', { shadow: [] });
+    const ceiling = await load(server, request, closed);
+    const ratePerS = Math.round(ceiling.achievedPerS * Number(values['rate-share']));
+    const open = ['--mode', 'poisson', '--connections', values.connections, '--rate', String(ratePerS)];
+    const words = name === 'saturated' ? closed : [...open, '--spin-us', '0'];
+    console.log(`\n${name}: ${name === 'saturated' ? 'closed loop' : `${ratePerS} requests/s`}`);
+    return await measure(server, request, words);
+  } finally {
+    await server.stop();
+  }
 }
 
 buildAll();
 makeRepository();
 const request = prepareRequest('tinyRaw');
-const serve = ['dist/cli/main.js', 'serve', REPOSITORY, '--port=0', '--admin-port=0', '--log-level=warn'];
-const server = await startServer(serve, { cores: coresOf(values['server-cores']) });
-try {
-  await admin(server, 'PUT', { shadow: [] });
-  const warm = await load(server, request, closed);
-  const ratePerS = Math.round(warm.achievedPerS / 2);
-  const pairs = [];
-  for (let round = 0; round < Number(values.rounds); round += 1) {
-    const pair = {};
-    for (const isShadowed of round % 2 === 0 ? [false, true] : [true, false]) {
-      pair[isShadowed ? 'with' : 'without'] = await turn(server, request, isShadowed, ratePerS);
-      await pause(100);
-    }
-    pairs.push(pair);
-    const { with: shadowed, without } = pair;
-    console.log(
-      `round ${round + 1}: ${Math.round(without.perS)} -> ${Math.round(shadowed.perS)} requests/s; p99 at ${ratePerS}/s ${without.p99Us.toFixed(0)} -> ${shadowed.p99Us.toFixed(0)} us; compared ${shadowed.comparedFull} of ${shadowed.sampledFull} under full load, ${shadowed.comparedHalf} of ${shadowed.sampledHalf} at half; ${shadowed.apart} apart`,
-    );
-  }
-  console.log('with the shadow over without, median (least - most):');
-  console.log(`  throughput ${told(pairs.map((pair) => pair.with.perS / pair.without.perS))}`);
-  console.log(`  p99 latency ${told(pairs.map((pair) => pair.with.p99Us / pair.without.p99Us))}`);
-} finally {
-  await server.stop();
+let isMet = true;
+for (const name of values.only.split(',')) {
+  if (name !== 'idle' && name !== 'saturated')
+    throw new Error(`expected idle or saturated for --only, got ${name}`);
+  if (!(await phase(name, request))) isMet = false;
 }
+console.log(isMet ? 'met' : 'NOT MET');
+process.exitCode = isMet ? 0 : 1;

@@ -67,6 +67,7 @@ class ShadowQueue {
   size_t count_ = 0;
   bool sleeps_ = false;
   bool is_closed_ = false;
+  std::atomic<bool> was_busy_{false};  // the last one who wanted the lock did not get it
   // Written under the lock, read by anybody.
   std::atomic<size_t> waiting_count_{0};
   std::atomic<size_t> held_bytes_{0};  // waiting or being run
