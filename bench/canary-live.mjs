@@ -147,8 +147,7 @@ function judge({ name, ends, meetsClients, result, plan, firstBadMs }) {
   const failed = result.replies - good + Object.values(lost).reduce((sum, count) => sum + count, 0);
   const [ofFirst, ofSecond = { count: 0 }] = result.expected ?? [{ count: 0 }];
   console.log(`\n${name}: ${plan.state}, expected ${ends}`);
-  for (const { time, action, reason } of plan.log)
-    console.log(`  ${time} ${action}: ${reason}`);
+  for (const { time, action, reason } of plan.log) console.log(`  ${time} ${action}: ${reason}`);
   console.log(
     `  ${result.replies} requests at ${values.rate}/s, ${failed} failed, ${mismatched} wrong; ${ofFirst.count} answered by version 1, ${ofSecond.count} by version 2`,
   );

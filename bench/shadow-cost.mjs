@@ -114,8 +114,7 @@ async function measure(server, request, words) {
     const turns = [];
     for (const isShadowed of TURNS)
       turns.push(await turn(server, request, round % 2 === 0 ? isShadowed : !isShadowed, words));
-    for (const { fate: found } of turns)
-      for (const key of Object.keys(found ?? {})) total[key] += found[key];
+    for (const { fate: found } of turns) for (const key of Object.keys(found ?? {})) total[key] += found[key];
     pairs.push({ without: joined(turns, false), shadowed: joined(turns, true) });
     const { without, shadowed } = pairs.at(-1);
     console.log(

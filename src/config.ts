@@ -47,7 +47,9 @@ const settingsSchema = z.object({
   allowAnonymous: yesNo.default(false).describe('serve clients from other machines without any key'),
   allowedHosts: word
     .optional()
-    .describe('names, with commas between, that the admin listener may be reached by'),
+    .describe(
+      'names, with commas between, that the admin listener may be reached by, and whose pages may open WebSockets',
+    ),
   onnxruntime: word
     .optional()
     .describe('libonnxruntime file to load; by default the one of onnxruntime-node'),

@@ -40,6 +40,7 @@ import { Infer } from './serving/infer.js';
 import { WsDoor } from './serving/ws-door.js';
 import type { SocketLimits } from './serving/ws-context.js';
 import { Metadata } from './serving/metadata.js';
+import { OriginRule } from './serving/origin.js';
 import { Statistics } from './serving/statistics.js';
 import { isFlagged } from './shadow/report.js';
 import { shadowPart, shadowRule } from './shadow/rules.js';
@@ -106,7 +107,7 @@ export async function startServer(
     needsManifest: settings.strict,
     holdMs: settings.defaultDeadlineMs,
     nextPrivatePath: () => privateFolder.next(),
-    keptVersions: (modelName) => rollouts.namedVersions(modelName),
+    keptVersions: (modelName) => rollouts.keptVersions(modelName),
     memory: new MemoryAdmission(settings.memoryLimitBytes ?? containerLimitBytes()),
     ...(settings.verifyInChild ? { firstRun: firstRunOf(settings) } : {}),
   });
@@ -144,7 +145,7 @@ export async function startServer(
     admission,
     routing,
     shadows,
-    socketLimits(settings),
+    socketLimits(settings, originRule(settings)),
     `sluice ${version}`,
     (head) => admitUpgrade(access, head),
   );
@@ -346,7 +347,12 @@ function readStats(engine: Engine, version: VersionEntry): VersionStats | undefi
   }
 }
 
-function socketLimits(settings: Settings): SocketLimits {
+function originRule(settings: Settings): OriginRule {
+  const hosts = new HostList([settings.host, ...listOf(settings.allowedHosts)]);
+  return new OriginRule(settings.wsOrigins ?? '', (host) => hosts.allows(host));
+}
+
+function socketLimits(settings: Settings, origins: OriginRule): SocketLimits {
   return {
     messageBytes: settings.wsMessageBytes,
     inFlight: settings.wsInFlight,
@@ -354,7 +360,7 @@ function socketLimits(settings: Settings): SocketLimits {
     idleSeconds: settings.wsIdleSeconds,
     lifetimeMs: settings.wsLifetimeMinutes * 60_000,
     sockets: settings.wsSockets,
-    origins: settings.wsOrigins ?? '',
+    origins,
     drainMs: settings.drainMs,
     endingMs: SOCKET_ENDING_MS,
   };

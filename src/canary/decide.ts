@@ -3,7 +3,7 @@
  * numbers. Every judgement is a test that may be repeated at any time; the plan's chance of a false alarm is shared out
  * evenly over all tests of all steps, so the plan as a whole keeps it.
  */
-import { shareEvidence, shareVerdict, type ShareVerdict } from '../core/sequential.js';
+import { chanceText, shareEvidence, shareVerdict, type ShareVerdict } from '../core/sequential.js';
 import type { Buckets } from '../core/shadow.js';
 import type { CanaryPlan, CanaryStep } from './plan.js';
 
@@ -141,7 +141,7 @@ export function decide(state: StepState, facts: CanaryFacts, nowMs: number): Can
   const found = judgements(state, step, facts);
   const bad = found.find(({ verdict }) => verdict === 'above');
   if (bad !== undefined) {
-    const chance = bad.chance.toPrecision(2);
+    const chance = chanceText(bad.chance);
     const reason = `${name}: ${tell(bad)}; a version within the limit shows this with a chance of at most ${chance}.`;
     return { action: 'rollback', reason };
   }
@@ -151,7 +151,7 @@ export function decide(state: StepState, facts: CanaryFacts, nowMs: number): Can
   const isProven = found.every(({ verdict }) => verdict === 'below');
   if (isProven && samples >= step.minSamples && seconds >= step.minSeconds) {
     const isLast = state.step === plan.steps.length - 1;
-    const chance = Math.max(...found.map((one) => one.chance)).toPrecision(2);
+    const chance = chanceText(Math.max(...found.map((one) => one.chance)));
     const reason = `${name}: ${told}; a version beyond a limit shows this with a chance of at most ${chance}.`;
     return { action: isLast ? 'promote' : 'advance', reason };
   }

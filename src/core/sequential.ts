@@ -7,6 +7,9 @@
  * probability of at most alpha (Ville), however long one watches and whenever one looks.
  */
 
+/** Below this a number of 64 bits ends; what is said must stay a bound. */
+const LEAST_CHANCE = 1e-300;
+
 /** Bets per side. They lie closer together near the limit, where telling the two apart takes longest. */
 const BETS = 40;
 
@@ -27,6 +30,11 @@ function logEvidence(bets: readonly number[], limit: number, hits: number, trial
   const most = Math.max(...logs);
   if (most === -Infinity) return -Infinity;
   return most + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - most), 0) / bets.length);
+}
+
+/** An upper bound of a chance, as people read it. */
+export function chanceText(chance: number): string {
+  return Math.max(chance, LEAST_CHANCE).toPrecision(2);
 }
 
 export type ShareVerdict = 'above' | 'below' | 'open';

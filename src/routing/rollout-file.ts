@@ -1,5 +1,6 @@
 /**
- * A model's rollout on disk: rollout.json, and beside it the audit log, one JSON line for each change. A file is written
+ * A model's rollout on disk: rollout.json, and beside it the audit log, one JSON line for each change; a log that has grown long
+ * makes room for a new one and is kept once. A file is written
  * whole beside the old one, brought to the disk, and renamed over it, so that a reader sees the old or the new, never half.
  */
 import { createHash } from 'node:crypto';
@@ -10,7 +11,9 @@ import { FILE_NAME } from './rollout.js';
 
 export const AUDIT_NAME = 'rollout-log.jsonl';
 const MAX_FILE_BYTES = 256 * 1024;
-const MAX_LOG_READ_BYTES = 4 * 1024 * 1024;
+/** Where the log goes when it is full; the one that lay there is dropped. */
+export const OLDER_AUDIT_NAME = 'rollout-log.older.jsonl';
+export const MAX_LOG_BYTES = 4 * 1024 * 1024;
 
 export interface FileText {
   /** '' where there is no file. */
@@ -112,25 +115,46 @@ export async function writeRolloutText(directory: string, text: string): Promise
 }
 
 export async function appendAudit(directory: string, entry: object): Promise<void> {
-  const file = await open(join(directory, AUDIT_NAME), 'a', 0o644);
+  const path = join(directory, AUDIT_NAME);
+  const line = `${JSON.stringify(entry)}\n`;
+  if ((await sizeOf(path)) + Buffer.byteLength(line) > MAX_LOG_BYTES)
+    await rename(path, join(directory, OLDER_AUDIT_NAME)).catch((error: unknown) => {
+      if (codeOf(error) !== 'ENOENT') throw error;
+    });
+  const file = await open(path, 'a', 0o644);
   try {
-    await file.writeFile(`${JSON.stringify(entry)}\n`);
+    await file.writeFile(line);
     await file.sync();
   } finally {
     await file.close();
   }
 }
 
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch {
+    return 0;
+  }
+}
+
 /** The newest entries, oldest first. A line that was cut off by a crash is left out. */
 export async function readAudit(directory: string, last: number): Promise<unknown[]> {
-  let text: string;
+  const newest = await lastLines(join(directory, AUDIT_NAME), last);
+  const older =
+    newest.length < last ? await lastLines(join(directory, OLDER_AUDIT_NAME), last - newest.length) : [];
+  return [...older, ...newest].flatMap(parseLine);
+}
+
+/** Of the end of a file: one that somebody else wrote may be long. */
+async function lastLines(path: string, last: number): Promise<string[]> {
   try {
-    const file = await open(join(directory, AUDIT_NAME), 'r');
+    const file = await open(path, 'r');
     try {
       const { size } = await file.stat();
-      const bytes = Math.min(size, MAX_LOG_READ_BYTES);
+      const bytes = Math.min(size, MAX_LOG_BYTES);
       const { buffer } = await file.read(Buffer.alloc(bytes), 0, bytes, size - bytes);
-      text = buffer.toString('utf8');
+      return buffer.toString('utf8').split('\n').filter(Boolean).slice(-last);
     } finally {
       await file.close();
     }
@@ -138,7 +162,6 @@ export async function readAudit(directory: string, last: number): Promise<unknow
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return [];
     throw error;
   }
-  return text.split('\n').filter(Boolean).slice(-last).flatMap(parseLine);
 }
 
 function parseLine(line: string): unknown[] {

@@ -89,14 +89,20 @@ export interface PlanNames {
   readonly baseline: string;
 }
 
+/** The part of a shadow that routing looks at: its versions are kept loaded. It need not be there: a report tells why it waits. */
+export interface ShadowNames {
+  readonly version: string;
+  readonly of?: string | undefined;
+}
+
 /** Fields of other parts, each with its own schema; undefined ones do not exist. */
 export interface RolloutParts {
-  readonly shadow?: z.ZodType;
+  readonly shadow?: z.ZodType<readonly ShadowNames[]>;
   readonly plan?: z.ZodType<PlanNames>;
 }
 
 export type Rollout = z.output<z.ZodObject<typeof rolloutFields>> & {
-  readonly shadow?: unknown;
+  readonly shadow?: readonly ShadowNames[] | undefined;
   readonly plan?: PlanNames | undefined;
 };
 
@@ -180,6 +186,12 @@ export function namedVersions(rollout: Rollout): Map<string, string> {
   add(rollout.plan?.candidate, 'plan.candidate');
   add(rollout.plan?.baseline, 'plan.baseline');
   return named;
+}
+
+/** Every version that a rollout wants loaded: shadows too, which may wait for theirs. */
+export function keptVersions(rollout: Rollout): Set<string> {
+  const shadows = (rollout.shadow ?? []).flatMap(({ version, of }) => [version, of ?? version]);
+  return new Set([...namedVersions(rollout).values(), ...shadows.filter((name) => VERSION_TEXT.test(name))]);
 }
 
 /** What is not READY any more may become the one before: that is often why one goes back. */

@@ -11,7 +11,7 @@ import {
   checkVersions,
   EMPTY_ROLLOUT,
   FILE_NAME,
-  namedVersions,
+  keptVersions,
   rolloutSchema,
   type KnownVersions,
   type Rollout,
@@ -114,10 +114,10 @@ export class Rollouts implements RolloutSource {
   }
 
   /** Versions that must be loaded and stay so, because a rollout names them, also one that waits for them. */
-  namedVersions(modelName: string): ReadonlySet<string> {
+  keptVersions(modelName: string): ReadonlySet<string> {
     const known = this.byModel.get(modelName);
     if (known === undefined) return new Set();
-    return new Set([...namedVersions(known.state.rollout).values(), ...namedVersions(known.wanted).values()]);
+    return new Set([...keptVersions(known.state.rollout), ...keptVersions(known.wanted)]);
   }
 
   /** Reads the files of these models before their versions are loaded: nothing can be READY yet, so nothing needs be. */

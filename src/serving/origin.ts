@@ -4,8 +4,14 @@
 export class OriginRule {
   private readonly allowed: ReadonlySet<string>;
 
-  /** `setting`: origins such as `https://app.example`, separated by commas or spaces; `*` allows every page. */
-  constructor(setting: string) {
+  /**
+   * `setting`: origins such as `https://app.example`, separated by commas or spaces; `*` allows every page. `isOwnHost`: whether
+   * a Host header is one of this server's names: a page may point a name of its own here, and then says it in both headers.
+   */
+  constructor(
+    setting: string,
+    private readonly isOwnHost: (host: string) => boolean,
+  ) {
     this.allowed = new Set(
       setting
         .toLowerCase()
@@ -20,6 +26,6 @@ export class OriginRule {
     const spelt = origin.toLowerCase();
     if (this.allowed.has(spelt)) return true;
     const own = host.toLowerCase();
-    return own !== '' && (spelt === `http://${own}` || spelt === `https://${own}`);
+    return own !== '' && this.isOwnHost(host) && (spelt === `http://${own}` || spelt === `https://${own}`);
   }
 }

@@ -8,6 +8,7 @@ import type { FrameRequest } from './frame-request.js';
 import type { FrameTargets } from './frame-targets.js';
 import type { FrameHeaders } from './frame-headers.js';
 import type { RouteSource, ShadowChoice } from './infer.js';
+import type { OriginRule } from './origin.js';
 import type { SocketCounts } from './socket-counts.js';
 
 export interface SocketLimits {
@@ -18,7 +19,7 @@ export interface SocketLimits {
   readonly idleSeconds: number;
   readonly lifetimeMs: number;
   readonly sockets: number;
-  readonly origins: string;
+  readonly origins: OriginRule;
   /** Time for the last answers after a goodbye. */
   readonly drainMs: number;
   /** Time for the closing handshake. */

@@ -16,7 +16,6 @@ import { FrameTargets } from './frame-targets.js';
 import { FrameHeaders } from './frame-headers.js';
 import type { RouteSource, ShadowChoice } from './infer.js';
 import { largestRequestBytes } from './largest-request.js';
-import { OriginRule } from './origin.js';
 import { errorReply } from './replies.js';
 import { SocketCounts } from './socket-counts.js';
 import type { FrameRequest } from './frame-request.js';
@@ -43,7 +42,6 @@ export class WsDoor implements SocketDoor, SessionContext {
   /** Never shrinks: what a client was told stays true for it. */
   messageLimitBytes = 0;
   private readonly sessions = new Set<WsSession>();
-  private readonly origins: OriginRule;
   private seen: RouteTable | undefined;
   private helloModels: readonly HelloModel[] = [];
   private hello: Uint8Array = new Uint8Array(0);
@@ -63,7 +61,6 @@ export class WsDoor implements SocketDoor, SessionContext {
     this.longestMessageBytes = limits.messageBytes + MESSAGE_SLACK_BYTES;
     this.idleSeconds = limits.idleSeconds;
     this.headers = new FrameHeaders(engine);
-    this.origins = new OriginRule(limits.origins);
     engine.onDelivered(() => {
       this.flush();
     });
@@ -120,7 +117,7 @@ export class WsDoor implements SocketDoor, SessionContext {
       return errorReply('QUEUE_FULL', `The server has ${this.limits.sockets} WebSockets, which is its limit`);
     }
     const origin = head.header('origin');
-    if (this.origins.allows(origin, head.header('host'))) return undefined;
+    if (this.limits.origins.allows(origin, head.header('host'))) return undefined;
     return errorReply('FORBIDDEN', 'Pages of this origin may not connect; see the setting ws-origins');
   }
 

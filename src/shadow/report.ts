@@ -1,5 +1,5 @@
 /** What people and scripts read of a shadow: its figures, what follows from them, and whether it is flagged. Pure. */
-import { shareEvidence, shareVerdict } from '../core/sequential.js';
+import { chanceText, shareEvidence, shareVerdict } from '../core/sequential.js';
 import type { Buckets, ShadowFacts, ShadowMismatch } from '../core/shadow.js';
 import type { ShadowRule } from './rules.js';
 import type { Shadow } from './shadows.js';
@@ -67,9 +67,9 @@ function verdictText(facts: ShadowFacts, rule: ShadowRule): string {
   const allowed = percent(rule.allowedDisagreement);
   switch (shareVerdict(evidence, rule.falseAlarm)) {
     case 'above':
-      return `${seen}: more than the ${allowed} allowed, with a chance of at most ${evidence.chanceIfWithin.toPrecision(2)} to be wrong`;
+      return `${seen}: more than the ${allowed} allowed, with a chance of at most ${chanceText(evidence.chanceIfWithin)} to be wrong`;
     case 'below':
-      return `${seen}: within the ${allowed} allowed, with a chance of at most ${evidence.chanceIfBeyond.toPrecision(2)} to be wrong`;
+      return `${seen}: within the ${allowed} allowed, with a chance of at most ${chanceText(evidence.chanceIfBeyond)} to be wrong`;
     case 'open':
       return `${seen}: too few to tell whether it is within the ${allowed} allowed`;
   }

@@ -7,7 +7,7 @@ import { Canary, type CanaryLogLine } from '../../src/canary/canary.js';
 import { boundOfQuantile, decide, type CanaryFacts, type StepState } from '../../src/canary/decide.js';
 import { canaryPlan, type CanaryPlan } from '../../src/canary/plan.js';
 import { problemText } from '../../src/core/problem.js';
-import { shareEvidence, shareVerdict } from '../../src/core/sequential.js';
+import { chanceText, shareEvidence, shareVerdict } from '../../src/core/sequential.js';
 
 /** Numbers from 0 to 1, the same for the same seed. */
 function randomOf(seed: number): () => number {
@@ -91,6 +91,14 @@ function quick(requests: number, errors = 0, slow = 0): CanaryFacts['candidate']
     ],
   };
 }
+
+t.test('a chance too small for a number is still told as a bound', (t) => {
+  const { chanceIfWithin } = shareEvidence(100_000, 100_000, 0.01);
+  t.equal(chanceIfWithin, 0, 'below what a number of 64 bits can hold');
+  t.equal(chanceText(chanceIfWithin), '1.0e-300');
+  t.equal(chanceText(0.00123), '0.0012');
+  t.end();
+});
 
 t.test('one decision and one sentence with the numbers', (t) => {
   const step = (facts: Partial<CanaryFacts>) => decide(at(0), { ...NOTHING, ...facts }, 1000);

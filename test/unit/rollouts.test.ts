@@ -8,8 +8,21 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { Snapshot } from '../../src/core/snapshot.js';
 import { promote, rollBack, setAlias, setSplit } from '../../src/routing/moves.js';
-import { checkRollout, namedVersions, rolloutSchema, type Rollout } from '../../src/routing/rollout.js';
-import { AUDIT_NAME, parseRolloutText } from '../../src/routing/rollout-file.js';
+import {
+  checkRollout,
+  keptVersions,
+  namedVersions,
+  rolloutSchema,
+  type Rollout,
+} from '../../src/routing/rollout.js';
+import {
+  appendAudit,
+  AUDIT_NAME,
+  MAX_LOG_BYTES,
+  OLDER_AUDIT_NAME,
+  parseRolloutText,
+  readAudit,
+} from '../../src/routing/rollout-file.js';
 import { Rollouts } from '../../src/routing/rollouts.js';
 import { modelEntry, snapshotOf, versionEntry } from '../support/puppet-snapshot.js';
 
@@ -213,7 +226,7 @@ t.test('a change is checked, written whole, put in force and logged', async (t) 
     },
   ]);
   t.match(await rollouts.history('m', 1), [{ told: /canary/ }]);
-  t.same(rollouts.namedVersions('m'), new Set(['1', '2']));
+  t.same(rollouts.keptVersions('m'), new Set(['1', '2']));
 
   models.snapshot = picture('UNLOADED');
   const { etag } = rollouts.stateOf('m');
@@ -294,7 +307,7 @@ t.test('an edit by hand is picked up; one that is not good changes nothing', asy
   writeFileSync(path, '{"aliases": {"stable": "2"}}');
   await rollouts.lookAtAll();
   t.match(rollouts.stateOf('m'), { problem: /version 2 .*not READY/, rollout: { aliases: { stable: '3' } } });
-  t.ok(rollouts.namedVersions('m').has('2'), 'asked for');
+  t.ok(rollouts.keptVersions('m').has('2'), 'asked for');
   models.snapshot = picture();
   await rollouts.lookAtAll();
   t.match(
@@ -337,4 +350,24 @@ t.test('a rollout that cannot be written is not in force', async (t) => {
   t.same(rollouts.stateOf('m').rollout, {});
   t.same(readdirSync(folder), ['rollout.json']);
   t.notOk(existsSync(join(folder, AUDIT_NAME)));
+});
+
+t.test('the versions of a shadow are kept loaded, and need not be there', async (t) => {
+  const shadow = [{ version: '7' }, { version: 'canary', of: '3' }];
+  t.same(keptVersions({ aliases: ALIASES, shadow }), new Set(['1', '2', '7', '3']));
+  t.same([...namedVersions({ aliases: ALIASES, shadow }).values()], ['1', '2']);
+});
+
+t.test('a log that is full makes room once more, and both are read', async (t) => {
+  const folder = t.testdir({});
+  const entry = (number: number) => ({ number, told: 'x'.repeat(MAX_LOG_BYTES / 4) });
+  for (let number = 1; number <= 8; number += 1) await appendAudit(folder, entry(number));
+  const numbers = async (last: number) =>
+    (await readAudit(folder, last)).map((line) => (line as { number: number }).number);
+  t.same(readdirSync(folder).sort(), [AUDIT_NAME, OLDER_AUDIT_NAME].sort());
+  for (const name of [AUDIT_NAME, OLDER_AUDIT_NAME])
+    t.ok(readFileSync(join(folder, name)).length <= MAX_LOG_BYTES, name);
+  t.same(await numbers(3), [6, 7, 8]);
+  t.same(await numbers(5), [4, 5, 6, 7, 8], 'also from the older one');
+  t.same(await readAudit(t.testdir({ none: {} }), 3), []);
 });

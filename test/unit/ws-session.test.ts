@@ -7,6 +7,7 @@ import type { RequestHead } from '../../src/core/exchange.js';
 import type { Snapshot } from '../../src/core/snapshot.js';
 import type { SocketCaller } from '../../src/core/socket.js';
 import { FRAME_FLAGS, FRAME_KINDS } from '../../src/engine/frame-facts.js';
+import { OriginRule } from '../../src/serving/origin.js';
 import { Admission } from '../../src/serving/admission.js';
 import type { SocketLimits } from '../../src/serving/ws-context.js';
 import { WsDoor } from '../../src/serving/ws-door.js';
@@ -23,7 +24,7 @@ const LIMITS: SocketLimits = {
   idleSeconds: 30,
   lifetimeMs: 60_000,
   sockets: 3,
-  origins: 'https://app.example',
+  origins: new OriginRule('https://app.example', (host) => host !== 'evil.example:8000'),
   drainMs: 5000,
   endingMs: 2000,
 };
@@ -347,7 +348,9 @@ t.test('who may open a socket', async (t) => {
   ])
     t.notOk(admits({ host, origin }), origin);
   t.notOk(admits({ origin: 'http://' }), 'no host to be the same as');
-  t.equal(door.counts.refused, 8);
+  const rebound = { host: 'evil.example:8000', origin: 'http://evil.example:8000' };
+  t.notOk(admits(rebound), 'a page that points a name of its own at this machine');
+  t.equal(door.counts.refused, 9);
   for (let count = 0; count < 3; count += 1) open();
   t.notOk(admits({ host }), 'as many as there may be');
 });
