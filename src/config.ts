@@ -10,7 +10,7 @@ import { readCpuList } from './core/cpus.js';
 import { SluiceError } from './core/errors.js';
 import { didYouMean, nearestWord } from './core/nearest.js';
 
-const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const TRANSPORTS = ['auto', 'uws', 'node'] as const;
 const CONTROL_MODES = ['none', 'poll', 'explicit'] as const;
 const UNITS: Record<string, number> = { KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };

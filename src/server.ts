@@ -10,7 +10,7 @@ import { HostList, listOf } from './access/hosts.js';
 import { KeyWatch } from './access/key-watch.js';
 import { Canaries } from './canary/canaries.js';
 import { canaryPlan } from './canary/plan.js';
-import type { Settings } from './config.js';
+import { LOG_LEVELS, type Settings } from './config.js';
 import type { RequestHandler } from './core/exchange.js';
 import type { ModelEntry, Snapshot, VersionEntry } from './core/snapshot.js';
 import type { VersionStats } from './core/version-stats.js';
@@ -46,6 +46,7 @@ import { isFlagged } from './shadow/report.js';
 import { shadowPart, shadowRule } from './shadow/rules.js';
 import { Shadows } from './shadow/shadows.js';
 import { makeAdmin } from './transport/admin/admin.js';
+import { logLevelRoutes, type LevelLog } from './transport/admin/log-level.js';
 import { repositoryRoutes } from './transport/admin/repository.js';
 import { adminPages } from './transport/admin/pages.js';
 import { canaryRoutes } from './transport/admin/canary.js';
@@ -69,7 +70,8 @@ const SOCKETS_LOOK_MS = 500;
 const SOCKET_ENDING_MS = 2000;
 const EXTENSIONS = ['binary_tensor_data', 'model_configuration', 'model_repository', 'statistics'];
 
-export type ServerLog = StoreLog;
+/** A log that knows its level can be told another one. */
+export type ServerLog = StoreLog & { level?: string };
 
 export interface RunningServer {
   readonly port: number;
@@ -185,6 +187,7 @@ export async function startServer(
       ...shadowRoutes({ shadows, models, rollouts }),
       ...canaryRoutes(canaries),
       ...rolloutRoutes(rollouts, models, rollouts.schema),
+      ...(log.level === undefined ? [] : logLevelRoutes(log as LevelLog, LOG_LEVELS)),
     ],
     facts: { version },
     access,

@@ -48,8 +48,7 @@ RequestSet::RequestSet(const Options& options) {
     } else {
       prepared.bytes = PostRequest(options, request, ReadFile(request.body_file));
     }
-    for (const std::string& file : request.expect_files)
-      prepared.expected_bodies.push_back(ReadFile(file));
+    for (const std::string& file : request.expect_files) prepared.expected_bodies.push_back(ReadFile(file));
     prepared.expected_float_bytes = request.expect_float_bytes;
     const auto known = std::find(groups_.begin(), groups_.end(), request.name);
     prepared.group = static_cast<uint32_t>(known - groups_.begin());

@@ -34,7 +34,8 @@ bool ShadowQueue::TryLock() {
 }
 
 ShadowPair* ShadowQueue::Begin(size_t bytes, ShadowDrop* drop) {
-  // Without the lock: under full load this is the answer to nearly every sample, and must cost nearly nothing.
+  // Without the lock: under full load this is the answer to nearly every sample, and must cost nearly
+  // nothing.
   if (waiting_count_.load(std::memory_order_relaxed) >= limits_.pairs) {
     *drop = ShadowDrop::kQueueFull;
     return nullptr;

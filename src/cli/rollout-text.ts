@@ -9,6 +9,14 @@ export interface RolloutAnswer {
   readonly told?: string;
 }
 
+/** Of a plan that is under way. */
+export interface PlanAnswer {
+  readonly state: string;
+  readonly step: number;
+  readonly steps: number;
+  readonly reason: string;
+}
+
 export const ROLLOUT_HEAD = ['MODEL', 'WHAT', 'GOES TO'] as const;
 
 function withVersion(rollout: Rollout, name: string): string {
@@ -71,4 +79,8 @@ export function versionFacts(
         : 0
       : rollout.split.reduce((sum, arm) => sum + (versionOf(arm.to) === version ? arm.weight : 0), 0);
   return { aliases: aliases.join(', '), share: `${weight} %` };
+}
+
+export function planRow(model: string, { state, step, steps, reason }: PlanAnswer): string[] {
+  return [model, `plan ${state}, step ${step} of ${steps}`, reason];
 }

@@ -7,7 +7,7 @@ import { text as readAll } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { addAdminOptions, AdminClient, pathOf, type AdminOptions } from './admin-client.js';
 import { CommandEnd, EXIT } from './exit-codes.js';
-import { ROLLOUT_HEAD, rolloutRows, type RolloutAnswer } from './rollout-text.js';
+import { planRow, ROLLOUT_HEAD, rolloutRows, type PlanAnswer, type RolloutAnswer } from './rollout-text.js';
 import { writeTable } from './text-table.js';
 
 const ROUTE_EXAMPLES = `
@@ -78,11 +78,17 @@ async function status(model: string, options: AdminOptions & { readonly last: st
   const { changes } = (await client.get(
     `${pathOf`/models/${model}/rollout/history`}?last=${encodeURIComponent(options.last)}`,
   )) as unknown as { readonly changes: readonly ChangeRow[] };
+  // One that has ended has taken itself out, and is told among the changes.
+  const plan =
+    state.rollout.plan === undefined
+      ? undefined
+      : ((await client.get(pathOf`/models/${model}/plan`)) as unknown as PlanAnswer);
   if (options.json === true) {
-    process.stdout.write(`${JSON.stringify({ ...state, changes }, null, 2)}\n`);
+    process.stdout.write(`${JSON.stringify({ ...state, plan, changes }, null, 2)}\n`);
     return;
   }
-  writeTable(process.stdout, ROLLOUT_HEAD, rolloutRows(state));
+  const rows = rolloutRows(state);
+  writeTable(process.stdout, ROLLOUT_HEAD, plan === undefined ? rows : [...rows, planRow(model, plan)]);
   if (changes.length === 0) return;
   process.stdout.write('\n');
   writeTable(

@@ -165,6 +165,31 @@ t.test('rules are checked, and a shadow that cannot run says why', async (t) => 
   t.same(JSON.parse((await rig.admin('GET', '/shadow')).body.toString()), { shadows: [] });
 });
 
+t.test('a shadow whose answers have another shape is told so, and changes no answer', async (t) => {
+  const models = fileURLToPath(new URL('../../build/models', import.meta.url));
+  const repository = join(t.testdir({}), 'models');
+  mkdirSync(repository);
+  cpSync(join(models, 'tiny'), join(repository, 'tiny'), { recursive: true });
+  appendFileSync(join(repository, 'tiny/config.pbtxt'), '\nversion_policy { all { } }\n');
+  // The same input; its 64 values come back, where the primary answers with 10.
+  cpSync(join(models, 'identity_fp32/1'), join(repository, 'tiny/2'), { recursive: true });
+  const { server } = await startTestServer(t, repository);
+  const rig = new Rig(server.port, server.adminPort, 'tiny');
+  const row = Array.from({ length: 64 }, (_, i) => Math.cos(i));
+  const askAll = async () =>
+    (await Promise.all(Array.from({ length: 10 }, () => rig.ask('1', row, 'INPUT0')))).map(
+      ({ status, body }) => `${status} ${body.toString('hex')}`,
+    );
+  const without = await askAll();
+  await rig.setShadow({ version: '2', of: '1' });
+  t.same(await askAll(), without, 'the same bytes');
+  t.match(without[0], /^200 /);
+  const { facts } = await rig.settled();
+  t.ok((facts?.compared ?? 0) > 0);
+  t.equal(facts?.outputs[0]?.otherShape, facts?.compared);
+  t.equal(facts?.apart, facts?.compared);
+});
+
 t.test('whatever a shadow does, the answers of its primary are the same bytes', async (t) => {
   const repository = join(t.testdir({}), 'models');
   mkdirSync(repository);

@@ -6,6 +6,7 @@ import { HostList } from '../../src/access/hosts.js';
 import { SluiceError } from '../../src/core/errors.js';
 import { jsonReply } from '../../src/serving/replies.js';
 import { makeAdmin } from '../../src/transport/admin/admin.js';
+import { logLevelRoutes } from '../../src/transport/admin/log-level.js';
 import { adminRoute, type AdminCall } from '../../src/transport/admin/route.js';
 import { AdminTable } from '../../src/transport/admin/table.js';
 import { bytesOf, puppetHead, PuppetResponder, type SentReply } from '../support/puppet-http.js';
@@ -226,4 +227,23 @@ t.test('the document is made of the same validators', async (t) => {
       '/openapi.json': {},
     },
   });
+});
+
+t.test('the level of the log can be asked for and changed', async (t) => {
+  const told: object[] = [];
+  const log = { level: 'info', warn: (fields: object) => void told.push(fields) };
+  const table = new AdminTable(logLevelRoutes(log, ['info', 'debug']));
+  const route = (method: string) => table.find('/log-level')!.byMethod.get(method)!;
+  const call = (body?: unknown): AdminCall => ({
+    params: {},
+    query: undefined,
+    body,
+    headers: { accept: '', 'if-match': '', 'if-none-match': '' },
+    callerId: 'ops',
+  });
+  t.same((await route('GET').run(call())).body, '{"level":"info"}');
+  t.same((await route('PUT').run(call({ level: 'debug' }))).body, '{"level":"debug"}');
+  t.equal(log.level, 'debug');
+  t.same(told, [{ who: 'ops', from: 'info', to: 'debug' }]);
+  t.match(route('PUT').body?.safeParse({ level: 'loud' }), { success: false });
 });

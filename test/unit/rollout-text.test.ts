@@ -1,6 +1,6 @@
 /** Rollouts as `sluice route show` and `sluice models` print them. */
 import t from 'tap';
-import { rolloutRows, versionFacts } from '../../src/cli/rollout-text.js';
+import { planRow, rolloutRows, versionFacts } from '../../src/cli/rollout-text.js';
 import type { Rollout } from '../../src/routing/rollout.js';
 
 const ROLLOUT: Rollout = {
@@ -43,4 +43,9 @@ t.test('the share of a version', async (t) => {
   t.same(versionFacts({}, '2', '2'), { aliases: '', share: '100 %' });
   t.same(versionFacts({}, '1', '2'), { aliases: '', share: '0 %' });
   t.same(versionFacts({ aliases: { stable: '1' } }, '1', '2'), { aliases: 'stable', share: '100 %' });
+});
+
+t.test('a plan that is under way', async (t) => {
+  const plan = { state: 'HELD', step: 2, steps: 3, reason: 'Held by hand.' };
+  t.same(planRow('m', plan), ['m', 'plan HELD, step 2 of 3', 'Held by hand.']);
 });
