@@ -56,7 +56,9 @@ Status ModelVersion::Start(StartOptions options, int64_t inline_budget_ns, int64
 
   const int64_t begin_ns = NowNs();
   auto place = std::make_unique<RunPlace>(model_.get(), spec_);
-  const std::vector<CostTable> tables = WarmUp(spec_, place->slot.get(), &place->input, kWarmUpBudgetNs);
+  const ReadClock run_clock = model_->load_facts().runs_on_caller ? ThreadCpuNs : NowNs;
+  const std::vector<CostTable> tables =
+      WarmUp(spec_, place->slot.get(), &place->input, kWarmUpBudgetNs, run_clock);
   cost_ = tables[0];
   if (Status status = TryLengths(spec_, place.get()); !status.ok()) return status;
   ReturnPlace(std::move(place));

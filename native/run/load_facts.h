@@ -18,6 +18,8 @@ struct LoadFacts {
   std::vector<FileFacts> files;
   // How much the process grew while the session was made; an estimate.
   int64_t loaded_bytes = 0;
+  // A run is the work of the thread that calls it, and of nothing else.
+  bool runs_on_caller = false;
 };
 
 }  // namespace sluice

@@ -44,16 +44,18 @@ Status AppendProvider(const Ort& ort, const std::string& provider, OrtSessionOpt
                 "expected execution provider cuda or tensorrt, got \"" + provider + "\"");
 }
 
+bool IsParallel(const SessionOptions& options) {
+  return options.mode == SessionOptions::Mode::kByThreads ? options.inter_op_threads > 1
+                                                          : options.mode == SessionOptions::Mode::kParallel;
+}
+
 Status SetOptions(const Ort& ort, const SessionOptions& options, bool has_external_data,
                   OrtSessionOptions* raw) {
   const OrtApi* api = ort.api;
   const auto check = [&](OrtStatus* status) { return TakeOrtStatus(ort, status, Code::kModelInvalid); };
   if (Status s = check(api->SetIntraOpNumThreads(raw, options.intra_op_threads)); !s.ok()) return s;
   if (Status s = check(api->SetInterOpNumThreads(raw, options.inter_op_threads)); !s.ok()) return s;
-  const bool is_parallel = options.mode == SessionOptions::Mode::kByThreads
-                               ? options.inter_op_threads > 1
-                               : options.mode == SessionOptions::Mode::kParallel;
-  const ExecutionMode mode = is_parallel ? ORT_PARALLEL : ORT_SEQUENTIAL;
+  const ExecutionMode mode = IsParallel(options) ? ORT_PARALLEL : ORT_SEQUENTIAL;
   if (Status s = check(api->SetSessionExecutionMode(raw, mode)); !s.ok()) return s;
   if (Status s = check(api->SetSessionGraphOptimizationLevel(raw, ORT_ENABLE_ALL)); !s.ok()) return s;
   const auto set_pattern = options.uses_memory_pattern ? api->EnableMemPattern : api->DisableMemPattern;
@@ -134,6 +136,8 @@ Status OrtModel::Load(const Ort& ort, const SessionOptions& options, std::unique
   if (made != nullptr) return TakeOrtStatus(ort, made, Code::kModelInvalid);
   fresh->load_facts_.loaded_bytes = std::max<int64_t>(ResidentBytes() - resident_before, 0);
   fresh->load_facts_.files = std::move(files);
+  fresh->load_facts_.runs_on_caller =
+      options.intra_op_threads == 1 && !IsParallel(options) && options.providers.empty();
   if (Status status = fresh->ReadSignature(true, &fresh->signature_.inputs); !status.ok()) return status;
   if (Status status = fresh->ReadSignature(false, &fresh->signature_.outputs); !status.ok()) return status;
   *session = std::move(fresh);

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "base/clock.h"
 #include "base/model_spec.h"
 #include "run/batch_input.h"
 #include "run/runner.h"
@@ -17,6 +18,9 @@ size_t MeasuredLengths(const ModelSpec& spec);
 // Runs zeros at 1, 2, 4, ... rows up to the model's maximum until `budget_ns` is spent, for each measured
 // length. A model that refuses zeros (ids out of range, shapes that must agree) is not at fault: a table is
 // then shorter or empty.
-std::vector<CostTable> WarmUp(const ModelSpec& spec, RunSlot* slot, BatchInput* input, int64_t budget_ns);
+// Runs are timed by `run_clock`: processor time, where it is all that a run needs, is not disturbed by a
+// server that serves other versions meanwhile, and a knee found too low would stay.
+std::vector<CostTable> WarmUp(const ModelSpec& spec, RunSlot* slot, BatchInput* input, int64_t budget_ns,
+                              ReadClock run_clock);
 
 }  // namespace sluice
