@@ -53,8 +53,12 @@ function exemplarText(exemplar: Exemplar | undefined): string {
 /** Gives the loop to others now and then. */
 export type Pause = () => Promise<void> | undefined;
 
+/** Text becomes bytes in pieces of this length: a megabyte at once, flattened and encoded, would hold the loop for milliseconds. */
+const PIECE_CHARS = 32 * 1024;
+
 export class Exposition {
   private text = '';
+  private readonly pieces: Buffer[] = [];
 
   constructor(
     private readonly format: Format,
@@ -67,13 +71,21 @@ export class Exposition {
       if (!hasHead) this.head(family);
       hasHead = true;
       this.sample(family, sample);
+      if (this.text.length >= PIECE_CHARS) this.cut();
       const paused = this.pause();
       if (paused !== undefined) await paused;
     }
   }
 
-  finish(): string {
-    return this.format === 'openmetrics' ? `${this.text}# EOF\n` : this.text;
+  finish(): Uint8Array {
+    if (this.format === 'openmetrics') this.text += '# EOF\n';
+    this.cut();
+    return Buffer.concat(this.pieces);
+  }
+
+  private cut(): void {
+    this.pieces.push(Buffer.from(this.text));
+    this.text = '';
   }
 
   private head({ name, type, help }: MetricFamily): void {

@@ -23,7 +23,7 @@ export interface MetricFacts {
 
 export interface Scrape {
   readonly contentType: string;
-  readonly text: string;
+  readonly body: Uint8Array;
 }
 
 /** How long a scrape keeps the loop at a stretch. */
@@ -51,8 +51,7 @@ export class Metrics {
       for (const family of await source()) await exposition.add(family);
     for (const family of versionFamilies(views, this.exemplars)) await exposition.add(family);
     if (this.facts.tritonMetrics) for (const family of tritonFamilies(views)) await exposition.add(family);
-    const text = exposition.finish();
-    return { contentType: CONTENT_TYPES[format], text };
+    return { contentType: CONTENT_TYPES[format], body: exposition.finish() };
   }
 
   private async views(pause: Pause): Promise<VersionView[]> {

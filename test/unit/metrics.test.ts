@@ -71,7 +71,8 @@ function metricsOf(stats: VersionStats | undefined, sources: MetricSource[] = []
   const models = { snapshot: snapshotOf(modelEntry('m', [versionEntry('m', '1', 1)])) };
   const metrics = new Metrics({ models, statsOf: () => stats, tritonMetrics, sources });
   const read = async (accept = '') => {
-    const { contentType, text } = await metrics.scrape(accept);
+    const { contentType, body } = await metrics.scrape(accept);
+    const text = Buffer.from(body).toString();
     return readExposition(text, contentType.startsWith('text/plain') ? 'prometheus' : 'openmetrics');
   };
   const value = async (name: string, labels: Record<string, string> = {}) => {
@@ -198,7 +199,7 @@ t.test('what other parts show is escaped, and a family without samples is left o
     { name: 'y', type: 'gauge', help: '', samples: [] },
   ];
   const { metrics, read } = metricsOf(undefined, [source]);
-  t.match((await metrics.scrape('')).text, 'x_total{le="a\\"\\\\\\n"} +Inf\n');
+  t.match(Buffer.from((await metrics.scrape('')).body).toString(), 'x_total{le="a\\"\\\\\\n"} +Inf\n');
   const families = await read();
   t.match(families.get('x_total'), {
     type: 'counter',
@@ -206,6 +207,15 @@ t.test('what other parts show is escaped, and a family without samples is left o
   });
   t.notOk(families.has('y'));
   t.ok((await read('application/openmetrics-text')).has('x'));
+});
+
+t.test('a long text comes whole, each sample once and in its order', async (t) => {
+  const samples = Array.from({ length: 5000 }, (_, at) => ({ labels: { of: `n\u00e4me ${at}` }, value: at }));
+  const { read } = metricsOf(undefined, [() => [{ name: 'many', type: 'gauge', help: 'a', samples }]]);
+  for (const accept of ['', 'application/openmetrics-text']) {
+    const found = (await read(accept)).get('many')?.samples.map(({ labels, value }) => ({ labels, value }));
+    t.same(found, samples, accept);
+  }
 });
 
 t.test('the parser of these tests is strict', async (t) => {
