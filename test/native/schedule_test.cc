@@ -136,6 +136,16 @@ TEST("where answers keep the order of arrival, another shape closes the batch") 
   }
 }
 
+TEST("what a shape costs beside the table is known before its first run where warm-up measured it") {
+  CostTable cost;
+  cost.Add(1, 1000);
+  cost.Add(4, 2000);
+  VersionQueue queue(Rules(4), &cost);
+  queue.SeedShape(7, 3);
+  CHECK_EQ(queue.EstimateNs(4, 7), 6000);
+  CHECK_EQ(queue.EstimateNs(4, 8), 0);
+}
+
 TEST("equal shape keys with different shapes do not share a run") {
   Request a, b;
   SetShape(&a, 3);

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "check.h"
+#include "codec/pad_request.h"
 #include "engine/model_version.h"
 #include "engine/run_batch.h"
 #include "shadow/match_signature.h"
@@ -85,11 +86,22 @@ class ScriptedRunner : public Runner {
   ModelSignature signature_;
 };
 
+// The same at any length, brought up to one of `lengths`; without lengths it has no rule.
+ModelSpec AnyLength(uint64_t serial, std::vector<int64_t> lengths) {
+  ModelSpec spec = Spec(serial, {Tensor("X", DataType::kFp32, {-1})}, {Tensor("Y", DataType::kFp32, {-1})});
+  if (lengths.empty()) return spec;
+  spec.inputs[0].pad_rule = 0;
+  spec.outputs[0].follows = {0};
+  spec.padding.push_back({{0}, kNoTensor, std::move(lengths)});
+  return spec;
+}
+
 struct Rig {
-  explicit Rig(float factor = 1, ModelSpec shadow_spec = Usual(2), ShadowRules rules = {}) {
+  explicit Rig(float factor = 1, ModelSpec shadow_spec = Usual(2), ShadowRules rules = {},
+               ModelSpec primary_spec = Usual(1)) {
     shadow_script.factor = factor;
     StartOptions options;
-    options.spec = Usual(1);
+    options.spec = std::move(primary_spec);
     CHECK(primary.Start(options, 0, 0, 1).ok());
     options.spec = std::move(shadow_spec);
     CHECK(shadow.Start(options, 0, 0, 1).ok());
@@ -114,6 +126,7 @@ struct Rig {
     request.inputs.push_back(input);
     request.rows = 1;
     request.part_rows = 1;
+    if (primary.spec().has_padding()) CHECK(PadRequest(primary.spec(), &request).ok());
     request.wanted_outputs = 1;
     request.tap = link;
     Batch batch;
@@ -168,6 +181,30 @@ TEST("shadow: a doubled answer is measured, counted and kept with both bodies") 
   CHECK(floats(kept.request) == std::vector<float>({1, -4}));
   CHECK(floats(kept.primary) == std::vector<float>({1, -4}));
   CHECK(floats(kept.shadow) == std::vector<float>({2, -8}));
+}
+
+TEST("shadow: each of the two has padding rules of its own, or none") {
+  const std::vector<std::vector<int64_t>> rules = {{}, {4}, {3, 8}};
+  for (const auto& of_primary : rules) {
+    for (const auto& of_shadow : rules) {
+      Rig rig(2, AnyLength(2, of_shadow), {}, AnyLength(1, of_primary));
+      rig.Ask(1, -4);
+      rig.WaitFor([&] { return rig.link->totals().compared.Get() == 1; });
+      CHECK_EQ(rig.link->totals().by_output[0]->elements.Get(), 2);
+      CHECK_EQ(rig.link->totals().by_output[0]->elements_apart.Get(), 2);
+      rig.WaitFor([&] { return rig.link->store()->Read().size() == 1; });
+      const V2Body kept = rig.link->store()->Read()[0].request;
+      CHECK(kept.bytes.find("\"shape\":[1,2],\"parameters\":{\"binary_data_size\":8}") != std::string::npos);
+    }
+  }
+}
+
+TEST("shadow: a request that is longer than the shadow's rules allow is skipped") {
+  Rig rig(1, AnyLength(2, {1}), {}, AnyLength(1, {4}));
+  rig.Ask(1, -4);
+  rig.WaitFor(
+      [&] { return rig.link->totals().skipped[static_cast<size_t>(ShadowSkip::kInputShape)].Get() == 1; });
+  CHECK_EQ(rig.link->totals().compared.Get(), 0);
 }
 
 TEST("shadow: an equal version never differs, and the reply is that of a request without a shadow") {

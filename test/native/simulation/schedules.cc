@@ -6,6 +6,8 @@ namespace sluice::test {
 
 namespace {
 
+constexpr int64_t kWidths = 3;
+
 QueueRules RandomRules(Random* random) {
   QueueRules rules;
   rules.display = "model";
@@ -51,12 +53,17 @@ void AddVersion(World* world, Random* random) {
   }
   const int hung_percent = random->Chance(20) ? 2 : 0;
   const int slow_percent = random->Chance(30) ? 10 : 0;
-  world->AddVersion(rules, cost, [=, state = Random(random->Next())](int64_t rows) mutable {
-    const int64_t run_ns = fixed_ns + row_ns * rows;
-    if (hung_percent > 0 && state.Chance(hung_percent)) return 40 * kS;
-    if (slow_percent > 0 && state.Chance(slow_percent)) return run_ns * 10;
-    return run_ns * state.Between(90, 120) / 100;
-  });
+  const size_t version =
+      world->AddVersion(rules, cost, [=, state = Random(random->Next())](int64_t rows) mutable {
+        const int64_t run_ns = fixed_ns + row_ns * rows;
+        if (hung_percent > 0 && state.Chance(hung_percent)) return 40 * kS;
+        if (slow_percent > 0 && state.Chance(slow_percent)) return run_ns * 10;
+        return run_ns * state.Between(90, 120) / 100;
+      });
+  // As after a warm-up at each padded length, and as wrong as the table.
+  if (!random->Chance(40)) return;
+  for (uint64_t width = 1; width <= kWidths; ++width)
+    world->version(version).queue->SeedShape(width, static_cast<double>(random->Between(33, 300)) / 100);
 }
 
 void AddClient(World* world, Random* random, int64_t at_ns) {
@@ -70,9 +77,11 @@ void AddClient(World* world, Random* random, int64_t at_ns) {
   if (random->Chance(20)) request.queue_timeout_ns = random->Between(1, 50) * kMs;
   request.priority = static_cast<uint8_t>(random->Chance(10) ? kBackgroundPriority : random->Between(0, 4));
   if (random->Chance(25)) {
-    const int64_t width = random->Between(1, 3);
+    const int64_t width = random->Between(1, kWidths);
     request.inputs.resize(1);
     request.inputs[0].dims.Push(width);
+    // Its own length below what it is padded to is nothing to the scheduler.
+    request.inputs[0].length = random->Between(0, width);
     request.shape_key = static_cast<uint64_t>(width);
   }
   if (random->Chance(15)) world->CancelAt(world->clients().size() - 1, at_ns + random->Between(0, 20) * kMs);
