@@ -102,7 +102,8 @@ double ModelVersion::SeedLengths(const std::vector<CostTable>& tables) {
     length_costs_.push_back({spec_.padding[0].lengths[bucket], tables[bucket].points()});
     const double scale = ScaleBetween(length_costs_.back().points, length_costs_[0].points);
     if (scale <= 0) continue;
-    queue_->SeedShape(InputShapeKey(spec_, InputsAt(spec_, bucket)), scale);
+    queue_->SeedShape(InputShapeKey(spec_, InputsAt(spec_, bucket)), scale,
+                      tables[bucket].KneeRows(spec_.max_batch_rows));
     longest_scale = std::max(longest_scale, scale);
   }
   return longest_scale;

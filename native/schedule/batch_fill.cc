@@ -78,6 +78,9 @@ void VersionQueue::Take(const TakeTerms& terms, Batch* batch, std::vector<Reques
   Plan plan;
   plan.now_ns = terms.now_ns;
   plan.limit_rows = std::max<int64_t>(decision.take_rows, 1);
+  // A longer shape has its knee at fewer rows.
+  if (const int64_t own = shape_costs_.LimitOf(shape_key); own > 0)
+    plan.limit_rows = std::min(plan.limit_rows, own);
   plan.chunk_rows = rules_.may_batch ? std::max(limit_rows(), rows_within(kLongRunNs)) : rules_.most_run_rows;
   if (terms.quantum_ns > 0) {
     const int64_t quantum_rows = rows_within(terms.quantum_ns);

@@ -19,6 +19,19 @@ class ShapeCosts {
     return 0;
   }
 
+  // Rows that a batch of the shape is filled to; 0 where nobody measured it.
+  int64_t LimitOf(uint64_t shape_key) const {
+    for (const Entry& entry : entries_) {
+      if (entry.shape_key == shape_key) return entry.limit_rows;
+    }
+    return 0;
+  }
+
+  // What warm-up measured.
+  void Seed(uint64_t shape_key, double scale, int64_t limit_rows) {
+    if (entries_.size() < kMostShapes) entries_.push_back({shape_key, scale, ++clock_, limit_rows});
+  }
+
   void Observe(uint64_t shape_key, double scale) {
     ++clock_;
     for (Entry& entry : entries_) {
@@ -29,12 +42,12 @@ class ShapeCosts {
       return;
     }
     if (entries_.size() < kMostShapes) {
-      entries_.push_back({shape_key, scale, clock_});
+      entries_.push_back({shape_key, scale, clock_, 0});
       return;
     }
     *std::min_element(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
       return a.used < b.used;
-    }) = {shape_key, scale, clock_};
+    }) = {shape_key, scale, clock_, 0};
   }
 
  private:
@@ -43,6 +56,7 @@ class ShapeCosts {
     uint64_t shape_key;
     double scale;
     uint64_t used;
+    int64_t limit_rows;
   };
   std::vector<Entry> entries_;
   uint64_t clock_ = 0;

@@ -44,8 +44,10 @@ class VersionQueue {
   // `cost` belongs to the version and is corrected here.
   VersionQueue(QueueRules rules, CostTable* cost);
 
-  // Before the first request: what a shape costs beside the cost table, as measured.
-  void SeedShape(uint64_t shape_key, double scale) { shape_costs_.Observe(shape_key, scale); }
+  // Before the first request: what a shape costs beside the cost table, and its own knee, as measured.
+  void SeedShape(uint64_t shape_key, double scale, int64_t knee_rows) {
+    shape_costs_.Seed(shape_key, scale, rules_.follows_knee ? knee_rows : 0);
+  }
 
   const QueueRules& rules() const { return rules_; }
   // The level that a request's priority means here.

@@ -141,9 +141,23 @@ TEST("what a shape costs beside the table is known before its first run where wa
   cost.Add(1, 1000);
   cost.Add(4, 2000);
   VersionQueue queue(Rules(4), &cost);
-  queue.SeedShape(7, 3);
+  queue.SeedShape(7, 3, 4);
   CHECK_EQ(queue.EstimateNs(4, 7), 6000);
   CHECK_EQ(queue.EstimateNs(4, 8), 0);
+}
+
+TEST("a batch of a shape with a knee of its own is filled to that, unless sizes are configured") {
+  for (const bool follows_knee : {true, false}) {
+    Request a, b, c;
+    for (Request* request : {&a, &b, &c}) SetShape(request, 9);
+    QueueRules rules = Rules(8);
+    rules.follows_knee = follows_knee;
+    Bench bench(rules);
+    bench.queue.SeedShape(9, 2, 2);
+    for (Request* request : {&a, &b, &c}) CHECK(bench.Submit(request, 1, 1));
+    CHECK(bench.Pick(10));
+    CHECK_EQ(bench.run.batch.rows, follows_knee ? 2 : 3);
+  }
 }
 
 TEST("equal shape keys with different shapes do not share a run") {

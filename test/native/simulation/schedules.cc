@@ -14,6 +14,7 @@ QueueRules RandomRules(Random* random) {
   rules.may_batch = random->Chance(85);
   rules.most_run_rows = int64_t{1} << random->Between(0, 6);
   rules.batch.limit_rows = rules.may_batch ? random->Between(1, rules.most_run_rows) : 1;
+  rules.follows_knee = rules.may_batch && random->Chance(50);
   rules.may_cut = rules.may_batch ? random->Chance(90) : random->Chance(20);
   rules.instance_count = static_cast<int>(random->Between(1, 3));
   rules.weight = static_cast<double>(random->Between(1, 3));
@@ -63,7 +64,8 @@ void AddVersion(World* world, Random* random) {
   // As after a warm-up at each padded length, and as wrong as the table.
   if (!random->Chance(40)) return;
   for (uint64_t width = 1; width <= kWidths; ++width)
-    world->version(version).queue->SeedShape(width, static_cast<double>(random->Between(33, 300)) / 100);
+    world->version(version).queue->SeedShape(width, static_cast<double>(random->Between(33, 300)) / 100,
+                                             random->Between(1, rules.most_run_rows));
 }
 
 void AddClient(World* world, Random* random, int64_t at_ns) {
