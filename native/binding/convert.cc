@@ -122,6 +122,13 @@ SessionOptions ToSessionOptions(const Napi::Object& object) {
     options.mode = mode.ToString().Utf8Value() == "parallel" ? SessionOptions::Mode::kParallel
                                                              : SessionOptions::Mode::kSequential;
   }
+  const Napi::Value graph = object.Get("graphOptimization");
+  if (graph.IsString()) {
+    const std::string level = graph.ToString().Utf8Value();
+    options.graph = level == "none"    ? SessionOptions::Graph::kNone
+                    : level == "basic" ? SessionOptions::Graph::kBasic
+                                       : SessionOptions::Graph::kExtended;
+  }
   options.uses_arena = Switch(object, "usesArena", options.uses_arena);
   options.uses_memory_pattern = Switch(object, "usesMemoryPattern", options.uses_memory_pattern);
   const Napi::Value providers = object.Get("providers");

@@ -49,6 +49,20 @@ bool IsParallel(const SessionOptions& options) {
                                                           : options.mode == SessionOptions::Mode::kParallel;
 }
 
+GraphOptimizationLevel GraphLevel(SessionOptions::Graph graph) {
+  switch (graph) {
+    case SessionOptions::Graph::kAll:
+      return ORT_ENABLE_ALL;
+    case SessionOptions::Graph::kExtended:
+      return ORT_ENABLE_EXTENDED;
+    case SessionOptions::Graph::kBasic:
+      return ORT_ENABLE_BASIC;
+    case SessionOptions::Graph::kNone:
+      return ORT_DISABLE_ALL;
+  }
+  return ORT_ENABLE_ALL;
+}
+
 Status SetOptions(const Ort& ort, const SessionOptions& options, bool has_external_data,
                   OrtSessionOptions* raw) {
   const OrtApi* api = ort.api;
@@ -57,7 +71,8 @@ Status SetOptions(const Ort& ort, const SessionOptions& options, bool has_extern
   if (Status s = check(api->SetInterOpNumThreads(raw, options.inter_op_threads)); !s.ok()) return s;
   const ExecutionMode mode = IsParallel(options) ? ORT_PARALLEL : ORT_SEQUENTIAL;
   if (Status s = check(api->SetSessionExecutionMode(raw, mode)); !s.ok()) return s;
-  if (Status s = check(api->SetSessionGraphOptimizationLevel(raw, ORT_ENABLE_ALL)); !s.ok()) return s;
+  if (Status s = check(api->SetSessionGraphOptimizationLevel(raw, GraphLevel(options.graph))); !s.ok())
+    return s;
   const auto set_pattern = options.uses_memory_pattern ? api->EnableMemPattern : api->DisableMemPattern;
   if (Status s = check(set_pattern(raw)); !s.ok()) return s;
   const auto set_arena = options.uses_arena ? api->EnableCpuMemArena : api->DisableCpuMemArena;

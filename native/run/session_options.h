@@ -20,6 +20,8 @@ struct SessionOptions {
   std::vector<int> intra_op_cpus;  // one for each thread beside the caller's; empty = anywhere
   enum class Mode { kByThreads, kSequential, kParallel };
   Mode mode = Mode::kByThreads;  // parallel with more than one inter-op thread
+  enum class Graph { kAll, kExtended, kBasic, kNone };
+  Graph graph = Graph::kAll;  // how far the graph is optimized
   bool uses_arena = true;
   // Memory patterns cost more than they bring when the batch size changes from run to run.
   bool uses_memory_pattern = false;

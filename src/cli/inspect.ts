@@ -45,7 +45,7 @@ async function inspectModel(path: string, flags: Record<string, unknown>): Promi
   const model = await findOne(path);
   const found = model.versions.at(-1);
   if (found === undefined) throw new CommandEnd(EXIT.cannotServe, `${path}: there is no version`);
-  const { config: given } = await readConfigFile(model);
+  const { config: given, source } = await readConfigFile(model);
   const file = await findModelFile(found, given.default_model_filename || 'model.onnx');
   const { createEngine } = await import('../engine/addon-engine.js');
   const engine = createEngine({
@@ -61,7 +61,7 @@ async function inspectModel(path: string, flags: Record<string, unknown>): Promi
       providers: providersOf(given),
     });
     const signature = { inputs, outputs };
-    const config = completeConfig(given, signature, model.name);
+    const config = completeConfig(given, signature, model.name, source);
     const report = await engine.start(handle, makeServePlan(config, signature, found.version));
     await engine.close(handle);
     return { name: model.name, signature, config, report };

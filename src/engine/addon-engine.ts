@@ -9,7 +9,8 @@ import type { ServePlan, StartReport } from '../core/model.js';
 import { STAGES, type VersionStats } from '../core/version-stats.js';
 import type { ShadowFacts, ShadowMismatch, ShadowRules } from '../core/shadow.js';
 import { addonPath, fromAddonError, loadAddon, type Addon } from './addon.js';
-import type { Engine, EngineInfo, ModelHandle, OpenOptions, OpenedModel, ReplySink } from './engine.js';
+import type { OpenedModel, OpenOptions } from '../core/opening.js';
+import type { Engine, EngineInfo, ModelHandle, ReplySink } from './engine.js';
 import { findOnnxruntime } from './onnxruntime.js';
 
 export interface EngineOptions {

@@ -18,7 +18,8 @@ import {
   STAGES,
   type VersionStats,
 } from '../core/version-stats.js';
-import type { EngineInfo, OpenOptions, OpenedModel } from './engine.js';
+import type { OpenedModel, OpenOptions } from '../core/opening.js';
+import type { EngineInfo } from './engine.js';
 
 const INTERFACE_NUMBER = 7;
 

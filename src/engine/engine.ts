@@ -2,9 +2,9 @@
  * What the rest of the server sees of the addon: open, start, submit, deliver, close. Lives on one event loop.
  * Bytes given to `submit` are copied before it returns; bytes handed to `delivered` are valid during that call only.
  */
-import type { ModelSignature, ServePlan, StartReport } from '../core/model.js';
+import type { ServePlan, StartReport } from '../core/model.js';
 import type { VersionStats } from '../core/version-stats.js';
-import type { VersionFile } from '../core/snapshot.js';
+import type { OpenedModel, OpenOptions } from '../core/opening.js';
 import type { ShadowFacts, ShadowMismatch, ShadowRules } from '../core/shadow.js';
 
 /** Number of an opened model version inside the addon. */
@@ -17,35 +17,6 @@ export interface EngineInfo {
   readonly providers: readonly string[];
   readonly workers: number;
   readonly hasCuda: boolean;
-}
-
-export interface OpenOptions {
-  /** The `.onnx` file. */
-  readonly path: string;
-  /** External data must lie inside this directory. */
-  readonly directory: string;
-  /** Made for copies of external data while the model loads, and removed again: a path where nothing is yet. */
-  readonly privateDirectory: string;
-  /** Hashes that the files must have, by their names in `directory`; every file must be listed. */
-  readonly expected?: ReadonlyArray<Pick<VersionFile, 'name' | 'sha256'>>;
-  /** 0 or left out: one. */
-  readonly intraOpThreads?: number;
-  readonly interOpThreads?: number;
-  /** One for each intra-op thread beside the one that calls; empty: wherever the system puts them. */
-  readonly intraOpCpus?: readonly number[];
-  readonly executionMode?: 'sequential' | 'parallel';
-  readonly usesArena?: boolean;
-  readonly usesMemoryPattern?: boolean;
-  /** Execution providers in order of preference, e.g. `cuda`; the CPU always comes last. */
-  readonly providers?: readonly string[];
-}
-
-export interface OpenedModel extends ModelSignature {
-  readonly handle: ModelHandle;
-  /** What was loaded: the model file first, then external data. */
-  readonly files: readonly VersionFile[];
-  /** Growth of the process while the session was made; an estimate. */
-  readonly loadedBytes: number;
 }
 
 /** The side of a request that takes its one answer. */

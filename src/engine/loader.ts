@@ -1,6 +1,7 @@
 /** An engine as whoever loads models sees it: rare calls only, each with a promise. */
 import { ask, type AskedAnswer } from './ask.js';
-import type { Engine, ModelHandle, OpenedModel, OpenOptions } from './engine.js';
+import type { Engine, ModelHandle } from './engine.js';
+import type { OpenedModel, OpenOptions } from '../core/opening.js';
 import type { ServePlan, StartReport } from '../core/model.js';
 
 export interface EngineLoader {

@@ -4,7 +4,7 @@
  */
 import type { Board } from './board.js';
 import type { CommandOrder } from './command-order.js';
-import type { ModelConfig, ReadConfig } from './config/model-config.js';
+import { configDigest, type ModelConfig, type ReadConfig } from './config/model-config.js';
 import type { FolderWatch } from './folder-watch.js';
 import type { ManagedModel } from './managed-model.js';
 import { findModels, type FoundModel, type FoundVersion } from './repository.js';
@@ -119,5 +119,5 @@ export class Follower {
 
 /** What a load is tried with: the same again would end the same. */
 function triedAs(look: FolderLook, config: ModelConfig): string {
-  return `${look.fingerprint} ${look.goldenFingerprint} ${JSON.stringify(config)}`;
+  return `${look.fingerprint} ${look.goldenFingerprint} ${configDigest(config)}`;
 }

@@ -5,6 +5,7 @@
 import { relative } from 'node:path';
 import { SluiceError } from '../core/errors.js';
 import type { ModelSignature, ServePlan, StartReport } from '../core/model.js';
+import type { ExpectedFile, OpenedModel } from '../core/opening.js';
 import type { GoldenReport, VersionEntry, VersionFacts } from '../core/snapshot.js';
 import { completeConfig } from './config/complete.js';
 import { makeMetadata, makeServePlan, providersOf } from './config/serve-plan.js';
@@ -14,7 +15,7 @@ import { readGolden } from './golden/cases.js';
 import { checkGolden } from './golden/gate.js';
 import type { MemoryAdmission } from './memory-admission.js';
 import type { LoadOrder } from './load-order.js';
-import type { ExpectedFile, ModelLoader, Opened } from './ports.js';
+import type { ModelLoader } from './ports.js';
 import { findModelFile, type FoundVersion } from './repository.js';
 import { digestOf, lookAt, MANIFEST, readManifest, type FolderLook } from './version-folder.js';
 import { runWarmup } from './warmup-samples.js';
@@ -59,7 +60,7 @@ async function expectedFiles(
     .map((file) => ({ name: file.name.slice(prefix.length), sha256: file.sha256 }));
 }
 
-async function open(tools: LoadTools, { found, read }: LoadOrder): Promise<Opened> {
+async function open(tools: LoadTools, { found, read }: LoadOrder): Promise<OpenedModel> {
   const { config } = read;
   const file = await findModelFile(found, config.default_model_filename || 'model.onnx');
   const expected = await expectedFiles(tools, found, file.directory);
@@ -122,7 +123,7 @@ async function loadHere(
   const { loader } = tools;
   const opened = await open(tools, order);
   try {
-    const completed = completeConfig(read.config, opened, modelName);
+    const completed = completeConfig(read.config, opened, modelName, read.source);
     const plan: ServePlan = makeServePlan(completed, opened, found.version);
     const metadata: ModelSignature = makeMetadata(plan);
     progress('WARMING', { plan, metadata });

@@ -6,7 +6,7 @@ import { SluiceError } from '../core/errors.js';
 import type { VersionEntry } from '../core/snapshot.js';
 import type { Board } from './board.js';
 import type { LoadSlots } from './command-order.js';
-import type { ModelConfig, ReadConfig } from './config/model-config.js';
+import { configDigest, type ModelConfig, type ReadConfig } from './config/model-config.js';
 import { loadVersion, type LoadTools } from './load-version.js';
 import type { StoreLog } from './ports.js';
 import { compareVersions, type FoundVersion } from './repository.js';
@@ -53,7 +53,7 @@ export function hiddenCause(error: unknown): { err?: unknown } {
 
 function digestOfConfig(config: ModelConfig): string {
   // The policy chooses versions, it does not change them.
-  return JSON.stringify({ ...config, version_policy: undefined });
+  return configDigest({ ...config, version_policy: undefined });
 }
 
 export class ManagedModel {

@@ -5,8 +5,8 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SluiceError } from '../core/errors.js';
-import { parseJsonConfig } from './config/json-config.js';
-import { readModelConfig, type ReadConfig } from './config/model-config.js';
+import type { ReadConfig } from './config/model-config.js';
+import { readJsonConfig } from './config/read-config.js';
 import type { FoundModel } from './repository.js';
 import { compareVersions, MODEL_NAME, VERSION_NAME } from './repository.js';
 
@@ -18,9 +18,7 @@ export interface LoadOverride {
 }
 
 export function readOverride(configText: string): ReadConfig {
-  const fileName = 'parameters.config';
-  const { config, sluice } = parseJsonConfig(configText, fileName);
-  return readModelConfig(config, sluice, fileName);
+  return readJsonConfig(configText, 'parameters.config');
 }
 
 function refuse(name: string, expected: string): never {

@@ -6,14 +6,15 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { SluiceError } from '../core/errors.js';
-import { parseJsonConfig } from './config/json-config.js';
-import { emptyModelConfig, readModelConfig, type ReadConfig } from './config/model-config.js';
-import { parsePbtxt } from './config/pbtxt.js';
+import { emptyModelConfig, type ReadConfig } from './config/model-config.js';
+import { readJsonConfig, readPbtxtConfig } from './config/read-config.js';
 
 export const MODEL_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 export const VERSION_NAME = /^(?:0|[1-9]\d{0,17})$/;
 const FOLDERS_WITHOUT_VERSIONS = new Set(['warmup', 'initial_state', 'configs']);
 const CONFIG_FILES = ['config.pbtxt', 'config.json'];
+/** Files that the message about a missing one names. */
+const MOST_NAMED = 4;
 
 export interface FoundVersion {
   readonly version: string;
@@ -172,9 +173,7 @@ export async function readConfigFile(model: FoundModel): Promise<ReadConfig> {
   const [fileName] = model.configFiles;
   if (fileName === undefined || model.directory === undefined) return emptyModelConfig();
   const text = await readFile(join(model.directory, fileName), 'utf8');
-  if (fileName === 'config.pbtxt') return readModelConfig(parsePbtxt(text, fileName), undefined, fileName);
-  const { config, sluice } = parseJsonConfig(text, fileName);
-  return readModelConfig(config, sluice, fileName);
+  return fileName === 'config.pbtxt' ? readPbtxtConfig(text) : readJsonConfig(text);
 }
 
 /** The `.onnx` file of a version, and the folder that its external data may lie in. */
@@ -189,8 +188,9 @@ export async function findModelFile(
   // Triton allows a folder of that name, for models with external data.
   const inner = join(path, 'model.onnx');
   if (kind === 'directory' && (await kindOf(inner)) === 'file') return { path: inner, directory: path };
+  const others = (await entriesOf(found.place)).slice(0, MOST_NAMED).join(', ');
   throw new SluiceError(
     'MODEL_INVALID',
-    `expected ${fileName} in the folder of version ${found.version}, got none`,
+    `expected ${fileName} in the folder of version ${found.version}, got ${others === '' ? 'none' : others}`,
   );
 }

@@ -7,8 +7,8 @@ import { lstat, readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { SluiceError } from '../core/errors.js';
+import type { ExpectedFile } from '../core/opening.js';
 import type { VersionFile } from '../core/snapshot.js';
-import type { ExpectedFile } from './ports.js';
 
 export const MANIFEST = 'manifest.json';
 export const GOLDEN = 'golden';

@@ -4,7 +4,8 @@
  * itself on the next turn of the loop.
  */
 import { ERRORS, type ErrorName } from '../../src/core/errors.js';
-import type { Engine, EngineInfo, OpenedModel, ReplySink } from '../../src/engine/engine.js';
+import type { OpenedModel } from '../../src/core/opening.js';
+import type { Engine, EngineInfo, ReplySink } from '../../src/engine/engine.js';
 import { FRAME_FACT_COUNT, FRAME_FACTS, FRAME_KINDS } from '../../src/engine/frame-facts.js';
 import type { StartReport } from '../../src/core/model.js';
 import { STAGES, type VersionStats } from '../../src/core/version-stats.js';

@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { SluiceError } from '../../src/core/errors.js';
 import type { ServePlan, StartReport } from '../../src/core/model.js';
-import type { Answer, ModelLoader, Opened, OpenOrder } from '../../src/models/ports.js';
+import type { OpenedModel, OpenOptions } from '../../src/core/opening.js';
+import type { Answer, ModelLoader } from '../../src/models/ports.js';
 
 const REPORT: StartReport = {
   execution: 'inline',
@@ -15,16 +16,16 @@ const REPORT: StartReport = {
 };
 
 export class PuppetLoader implements ModelLoader {
-  readonly orders: OpenOrder[] = [];
+  readonly orders: OpenOptions[] = [];
   readonly closed: number[] = [];
   /** What the text of each opened file was, by handle. */
   readonly texts = new Map<number, string>();
   openNow = 0;
   mostAtOnce = 0;
   /** Called inside `open`, before the answer. */
-  during: (order: OpenOrder) => Promise<void> = async () => {};
+  during: (order: OpenOptions) => Promise<void> = async () => {};
 
-  async open(order: OpenOrder): Promise<Opened> {
+  async open(order: OpenOptions): Promise<OpenedModel> {
     this.orders.push(order);
     this.openNow += 1;
     this.mostAtOnce = Math.max(this.mostAtOnce, this.openNow);

@@ -9,8 +9,8 @@ import { CommandEnd, exitCodeOf } from '../../src/cli/exit-codes.js';
 import { describeTensors, modelTableRows } from '../../src/cli/model-table.js';
 import { formatTable } from '../../src/cli/text-table.js';
 import { completeConfig } from '../../src/models/config/complete.js';
-import { emptyModelConfig, readModelConfig } from '../../src/models/config/model-config.js';
-import { parsePbtxt } from '../../src/models/config/pbtxt.js';
+import { emptyModelConfig } from '../../src/models/config/model-config.js';
+import { readPbtxtConfig } from '../../src/models/config/read-config.js';
 
 t.test('columns line up, and the last cell of a row may be long', (t) => {
   t.same(
@@ -97,11 +97,7 @@ t.test('the suggested config.pbtxt, read again, gives the same configuration', (
     outputs: [{ name: 'y', datatype: 'UINT64', shape: [-1, 2] }],
   };
   const config = completeConfig(emptyModelConfig().config, signature, 'm');
-  const again = readModelConfig(
-    parsePbtxt(configText(config), 'config.pbtxt'),
-    undefined,
-    'config.pbtxt',
-  ).config;
+  const again = readPbtxtConfig(configText(config)).config;
   const { version_policy: _policy, ...completed } = completeConfig(again, signature, 'm');
   const { version_policy: _same, ...first } = config;
   t.same(completed, first);

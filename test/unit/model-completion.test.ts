@@ -2,8 +2,7 @@
 import t from 'tap';
 import type { ModelSignature, TensorInfo } from '../../src/core/model.js';
 import { completeConfig } from '../../src/models/config/complete.js';
-import { readModelConfig } from '../../src/models/config/model-config.js';
-import { parsePbtxt } from '../../src/models/config/pbtxt.js';
+import { readPbtxtConfig } from '../../src/models/config/read-config.js';
 import { makeMetadata, makeServePlan } from '../../src/models/config/serve-plan.js';
 
 function fp32(name: string, ...shape: number[]): TensorInfo {
@@ -22,7 +21,7 @@ const BOTH_LISTED =
   'input { name: "x" data_type: TYPE_FP32 dims: 64 } output { name: "y" data_type: TYPE_FP32 dims: 10 }';
 
 function plan(text: string, model: ModelSignature) {
-  const { config } = readModelConfig(parsePbtxt(text, 'config.pbtxt'), undefined, 'config.pbtxt');
+  const { config } = readPbtxtConfig(text);
   return makeServePlan(completeConfig(config, model, 'm'), model, '1');
 }
 

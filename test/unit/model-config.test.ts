@@ -1,16 +1,15 @@
 /** Both forms of a model's configuration are read alike, and everything wrong is named with its place. */
 import t from 'tap';
-import { parseJsonConfig } from '../../src/models/config/json-config.js';
-import { readModelConfig, type ModelConfig } from '../../src/models/config/model-config.js';
+import { configDigest, type ModelConfig } from '../../src/models/config/model-config.js';
 import { parsePbtxt } from '../../src/models/config/pbtxt.js';
+import { readJsonConfig, readPbtxtConfig } from '../../src/models/config/read-config.js';
 
 function fromText(text: string): ModelConfig {
-  return readModelConfig(parsePbtxt(text, 'config.pbtxt'), undefined, 'config.pbtxt').config;
+  return readPbtxtConfig(text).config;
 }
 
 function fromJson(document: unknown): ModelConfig {
-  const { config, sluice } = parseJsonConfig(JSON.stringify(document), 'config.json');
-  return readModelConfig(config, sluice, 'config.json').config;
+  return readJsonConfig(JSON.stringify(document)).config;
 }
 
 const ODD_BUT_LEGAL = `
@@ -136,7 +135,7 @@ const BAD_TEXT: Array<[what: string, text: string, message: RegExp]> = [
   [
     'ensembles',
     'ensemble_scheduling { step [ { model_name: "a" model_version: -1 } ] }',
-    /^config\.pbtxt ensemble_scheduling: Triton knows/,
+    /^config\.pbtxt line 1 column 1: ensemble_scheduling: ensembles are not served/,
   ],
   ['other backend', 'backend: "python"', /backend: expected "onnxruntime", got "python"/],
   [
@@ -196,7 +195,7 @@ const BAD_TEXT: Array<[what: string, text: string, message: RegExp]> = [
   [
     'CPUs that are none',
     'parameters { key: "sluice.intra_op_cpus" value { string_value: "one" } }',
-    /sluice intra_op_cpus: expected a list of CPUs such as "2,4-6", got "one"/,
+    /sluice\.intra_op_cpus: expected a list of CPUs such as "2,4-6", got "one"/,
   ],
   [
     'CPUs for threads that are not there',
@@ -206,12 +205,12 @@ const BAD_TEXT: Array<[what: string, text: string, message: RegExp]> = [
   [
     'unknown sluice parameter',
     'parameters { key: "sluice.excution" value { string_value: "auto" } }',
-    /unknown field "excution" \(did you mean "execution"/,
+    /column 1: parameters\["sluice\.excution"\]: unknown field \(did you mean "execution"/,
   ],
   [
     'unknown execution',
     'parameters { key: "sluice.execution" value { string_value: "fast" } }',
-    /execution: /,
+    /parameters\["sluice\.execution"\]: /,
   ],
 ];
 
@@ -233,7 +232,7 @@ const BAD_JSON: Array<[what: string, text: string, message: RegExp]> = [
   [
     'unknown sluice field',
     '{"sluice":{"executon":"auto"}}',
-    /config\.json sluice: unknown field "executon" \(did you mean "execution"/,
+    /config\.json sluice\.executon: unknown field \(did you mean "execution"/,
   ],
   ['fraction', '{"max_batch_size":4.5}', /config\.json\.max_batch_size: expected an int32 .*got 4\.5/],
   ['out of range', '{"max_batch_size":"2147483648"}', /config\.json\.max_batch_size: expected an int32, got/],
@@ -260,13 +259,7 @@ const BAD_JSON: Array<[what: string, text: string, message: RegExp]> = [
 
 for (const [what, text, message] of BAD_JSON) {
   t.test(`JSON form, ${what}: refused with its path`, (t) => {
-    t.throws(
-      () => {
-        const { config, sluice } = parseJsonConfig(text, 'config.json');
-        readModelConfig(config, sluice, 'config.json');
-      },
-      { code: 'CONFIG_INVALID', message },
-    );
+    t.throws(() => readJsonConfig(text), { code: 'CONFIG_INVALID', message });
     t.end();
   });
 }
@@ -280,13 +273,115 @@ t.test('map keys named like members of Object stay plain keys', (t) => {
 
 t.test('what changes no answer is ignored, and the warning names it', (t) => {
   const text = `model_warmup { name: "w" batch_size: 1 inputs { key: "x" value { data_type: TYPE_FP32 dims: 4 zero_data: true } } }
-    metric_tags { key: "team" value: "a" } optimization { graph { level: 1 } }
+    metric_tags { key: "team" value: "a" } optimization { graph { level: 1 } eager_batching: true }
     parameters { key: "gpu_mem_limit" value { string_value: "0" } }`;
-  const { warnings } = readModelConfig(parsePbtxt(text, 'config.pbtxt'), undefined, 'config.pbtxt');
-  t.same(warnings, [
-    'config.pbtxt metric_tags: ignored',
-    'config.pbtxt optimization: ignored',
-    'config.pbtxt parameters["gpu_mem_limit"]: ignored',
+  t.same(readPbtxtConfig(text).warnings, [
+    'config.pbtxt line 2 column 5: metric_tags: ignored: metrics have the labels of docs/metrics.md',
+    'config.pbtxt line 3 column 5: parameters["gpu_mem_limit"]: ignored: nothing reads it',
   ]);
+  const json = '{"parameters":{"gpu_mem_limit":{"string_value":"0"}}}';
+  t.same(readJsonConfig(json).warnings, [
+    'config.json parameters["gpu_mem_limit"]: ignored: nothing reads it',
+  ]);
+  t.end();
+});
+
+t.test("the graph's level is Triton's number", (t) => {
+  const levels = [0, -1, 1, 2].map((level) => fromText(`optimization { graph { level: ${level} } }`));
+  t.same(
+    levels.map(({ runtime }) => runtime.graphOptimization),
+    [undefined, 'basic', 'extended', 'none'],
+  );
+  t.end();
+});
+
+/** What is legal and not served, each behind everything that may stand before it in a text. */
+const PLACES: Array<[what: string, text: string, message: RegExp]> = [
+  ['behind comments', '# { name: "a"\n  # backend\n  backend: "python"', /line 3 column 3: backend/],
+  [
+    'the second of two, given one by one',
+    'input { name: "a" data_type: TYPE_FP32 dims: 1 }\ninput < name: "b" data_type: TYPE_FP32 dims: 1\n\toptional: true >',
+    /line 3 column 2: input\[1\]\.optional/,
+  ],
+  [
+    'in a list of messages',
+    'instance_group [\n { count: 1 },\n { kind: 3 } ]',
+    /line 3 column 4: instance_group\[1\]\.kind/,
+  ],
+  [
+    'a number in a list, by value',
+    'dynamic_batching {\n  preferred_batch_size: [ 4,\n 0 ] }',
+    /line 3 column 2: dynamic_batching\.preferred_batch_size\[1\]/,
+  ],
+  [
+    'behind texts with brackets, quotes and escapes',
+    `name: "{ \\" [" ' }' ; parameters { value { string_value: "#" }, key: 'a' }\nparameters {\n key: "x\\x2ey" value < string_value: "1" > } model_transaction_policy { decoupled: t }`,
+    /line 3 column 73: model_transaction_policy\.decoupled/,
+  ],
+  [
+    'in the value of a map whose key comes last',
+    'dynamic_batching { priority_levels: 2 default_priority_level: 1\n priority_queue_policy { value {\n max_queue_size: 1 default_timeout_microseconds: 9999999999 } key: 0x1 } }',
+    /line 3 column 20: dynamic_batching\.priority_queue_policy\.1\.default_timeout/,
+  ],
+  [
+    'a field that is missing: where its message begins',
+    'input {\n  name: "x" dims: 1 }\n input { name: "y" data_type: TYPE_FP32 }',
+    /line 1 column 1: input\[0\]\.data_type/,
+  ],
+  [
+    'tensor twice',
+    'output [ { name: "x" data_type: TYPE_FP32 dims: 1 },\n{ name: "x" data_type: TYPE_FP32 dims: 1 } ]',
+    /line 2 column 1: output\[1\]: tensor "x" is listed twice/,
+  ],
+  ['a byte order mark', '\uFEFFplatform: "tensorrt_plan"', /line 1 column 1: platform/],
+  [
+    'a format without three dims',
+    'input { name: "x" data_type: TYPE_FP32\nformat: FORMAT_NHWC dims: 4 }',
+    /line 2 column 1: input\[0\]\.format: expected FORMAT_NONE/,
+  ],
+  [
+    'a level that is none',
+    'optimization {\n graph { level: 7 } }',
+    /line 2 column 10: optimization\.graph\.level: expected -1, 0, 1 or 2/,
+  ],
+  [
+    'an unknown accelerator',
+    'optimization { execution_accelerators {\n gpu_execution_accelerator : [ { name : "fast" } ] } }',
+    /line 2 column 34: .*expected tensorrt or cuda, got "fast"/,
+  ],
+  [
+    'another GPU',
+    'instance_group { kind: KIND_GPU\n gpus: [ 1 ] }',
+    /line 2 column 2: instance_group\[0\]\.gpus: expected GPU 0/,
+  ],
+  [
+    'a GPU for the CPU',
+    'instance_group { kind: KIND_CPU gpus: 0 }',
+    /column 33: instance_group\[0\]\.gpus: expected none with KIND_CPU/,
+  ],
+];
+
+for (const [what, text, message] of PLACES) {
+  t.test(`the place of what is not served: ${what}`, (t) => {
+    t.throws(() => readPbtxtConfig(text), { code: 'CONFIG_INVALID', message });
+    t.end();
+  });
+}
+
+t.test('GPU 0 is taken where a GPU is asked for, and left where none is', (t) => {
+  t.same(readPbtxtConfig('instance_group { kind: KIND_GPU gpus: [ 0 ] }').warnings, []);
+  t.match(readPbtxtConfig('instance_group { gpus: [ 0 ] }').warnings, [
+    /column 18: instance_group\[0\]\.gpus: ignored/,
+  ]);
+  t.end();
+});
+
+t.test('configurations that differ in a map only are not the same', (t) => {
+  const withData = (data: string) =>
+    configDigest(
+      fromText(`model_warmup { inputs { key: "x" value { data_type: TYPE_FP32 dims: 1 ${data}: true } } }`),
+    );
+  t.equal(withData('zero_data'), withData('zero_data'));
+  t.not(withData('zero_data'), withData('random_data'));
   t.end();
 });

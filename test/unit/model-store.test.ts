@@ -141,7 +141,7 @@ t.test('the model file: plain, in a folder of its name, under another name, abse
   t.same(await find('3', 'net.onnx'), { path: join(root, '3/net.onnx'), directory: join(root, '3') });
   await t.rejects(find('3', 'model.onnx'), {
     code: 'MODEL_INVALID',
-    message: 'expected model.onnx in the folder of version 3, got none',
+    message: 'expected model.onnx in the folder of version 3, got net.onnx',
   });
 });
 

@@ -3,9 +3,7 @@ import t from 'tap';
 import type { DataType } from '../../src/core/data-types.js';
 import type { ModelSignature } from '../../src/core/model.js';
 import { completeConfig } from '../../src/models/config/complete.js';
-import { parseJsonConfig } from '../../src/models/config/json-config.js';
-import { readModelConfig } from '../../src/models/config/model-config.js';
-import { parsePbtxt } from '../../src/models/config/pbtxt.js';
+import { readJsonConfig, readPbtxtConfig } from '../../src/models/config/read-config.js';
 import { makeServePlan } from '../../src/models/config/serve-plan.js';
 import { tritonJson } from '../../src/models/config/triton-json.js';
 
@@ -27,9 +25,7 @@ const BERT: ModelSignature = {
 };
 
 function read(padding: unknown, more: object = {}) {
-  const text = JSON.stringify({ max_batch_size: 8, ...more, sluice: { padding } });
-  const { config, sluice } = parseJsonConfig(text, 'config.json');
-  return readModelConfig(config, sluice, 'config.json');
+  return readJsonConfig(JSON.stringify({ max_batch_size: 8, ...more, sluice: { padding } }));
 }
 
 function plan(padding: unknown, more: object = {}) {
@@ -62,24 +58,23 @@ t.test('a rule is resolved against the model', async (t) => {
 t.test('parameters of config.pbtxt carry the same words as JSON', async (t) => {
   const text = `max_batch_size: 8
     parameters { key: "sluice.padding" value { string_value: '${JSON.stringify([RULE])}' } }`;
-  const given = readModelConfig(parsePbtxt(text, 'config.pbtxt'), undefined, 'config.pbtxt');
+  const given = readPbtxtConfig(text);
   t.same(given.config.padding, read([RULE]).config.padding);
   const broken = text.replace('}]', '}');
-  t.throws(() => readModelConfig(parsePbtxt(broken, 'config.pbtxt'), undefined, 'config.pbtxt'), {
-    message: /sluice\." padding: expected a list of rules/,
+  t.throws(() => readPbtxtConfig(broken), {
+    message: /^config\.pbtxt line 2 column 5: parameters\["sluice\.padding"\]: expected a list of rules/,
   });
 });
 
 t.test('the configuration that is told can be given again', async (t) => {
   const given = read([RULE]);
   const json = tritonJson(given, completeConfig(given.config, BERT, 'm'));
-  const again = parseJsonConfig(JSON.stringify(json), 'config.json');
-  const { config } = readModelConfig(again.config, again.sluice, 'config.json');
+  const { config } = readJsonConfig(JSON.stringify(json));
   t.same(makeServePlan(completeConfig(config, BERT, 'm'), BERT, '1').padding, plan([RULE]));
 });
 
 const REFUSED: ReadonlyArray<readonly [unknown, RegExp]> = [
-  [{}, /sluice padding: expected a list of rules/],
+  [{}, /sluice\.padding: expected a list of rules/],
   [[{ ...RULE, inputs: {} }], /padding\[0\]\.inputs: expected at least one input/],
   [[{ ...RULE, lenghts: [1] }], /padding\[0\]: unknown field "lenghts"/],
   [[{ ...RULE, lengths: [16, 16] }], /padding\[0\]\.lengths: expected lengths in ascending order/],

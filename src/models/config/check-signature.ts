@@ -6,6 +6,7 @@ import { SluiceError } from '../../core/errors.js';
 import type { ModelSignature, TensorInfo } from '../../core/model.js';
 import { didYouMean } from '../../core/nearest.js';
 import type { TensorConfig } from './model-config.js';
+import { linePrefix, type ConfigSource } from './places.js';
 
 interface Checked {
   readonly max_batch_size: number;
@@ -35,10 +36,10 @@ function fixedRuns(dims: readonly number[]): number[] {
   return runs;
 }
 
-export function checkReshape(tensor: TensorConfig, isBatched: boolean): void {
+function checkReshape(place: string, tensor: TensorConfig, isBatched: boolean): void {
   const shape = tensor.reshape?.shape;
   if (shape === undefined) return;
-  const where = `tensor "${tensor.name}" reshape`;
+  const where = `${place}tensor "${tensor.name}" reshape`;
   if (shape.length === 0) {
     if (!isBatched)
       throw invalid(`${where}: expected a shape, because max_batch_size is 0, got an empty one`);
@@ -56,12 +57,13 @@ export function checkReshape(tensor: TensorConfig, isBatched: boolean): void {
   }
 }
 
-function checkTensor(tensor: TensorConfig, model: TensorInfo, isBatched: boolean): void {
-  const where = `tensor "${tensor.name}"`;
+/** `place` begins every message. */
+function checkTensor(place: string, tensor: TensorConfig, model: TensorInfo, isBatched: boolean): void {
+  const where = `${place}tensor "${tensor.name}"`;
   if (tensor.data_type !== model.datatype) {
     throw invalid(`${where}: expected data type ${model.datatype} as in the model, got ${tensor.data_type}`);
   }
-  checkReshape(tensor, isBatched);
+  checkReshape(place, tensor, isBatched);
   const wanted = isBatched ? model.shape.slice(1) : model.shape;
   if (!isBatched && wanted.length === 0) {
     if (product(tensor.dims) === 1) return;
@@ -77,34 +79,48 @@ function checkTensor(tensor: TensorConfig, model: TensorInfo, isBatched: boolean
   throw invalid(`${where}: expected dims ${shown(wanted)} as in the model${after}, got ${shown(got)}${hint}`);
 }
 
+/** The model's tensors in the order of those that are listed. */
 function checkSide(
   side: 'input' | 'output',
   listed: readonly TensorConfig[],
   model: readonly TensorInfo[],
+  source: ConfigSource,
 ): TensorInfo[] {
-  return listed.map((tensor) => {
+  return listed.map((tensor, index) => {
     const found = model.find((candidate) => candidate.name === tensor.name);
     if (found !== undefined) return found;
     const names = model.map((candidate) => candidate.name);
     const hint = didYouMean(tensor.name, names);
-    throw invalid(`${side} "${tensor.name}": expected an ${side} of the model (${names.join(', ')})${hint}`);
+    throw invalid(
+      `${linePrefix(source, [side, index, 'name'])}${side} "${tensor.name}": ` +
+        `expected an ${side} of the model (${names.join(', ')})${hint}`,
+    );
   });
 }
 
-export function checkAgainstSignature(config: Checked, signature: ModelSignature): void {
+export function checkAgainstSignature(
+  config: Checked,
+  signature: ModelSignature,
+  source: ConfigSource,
+): void {
   const isBatched = config.max_batch_size > 0;
-  const inputs = checkSide('input', config.input, signature.inputs);
+  const inputs = checkSide('input', config.input, signature.inputs, source);
   const missing = signature.inputs
     .filter((tensor) => !inputs.includes(tensor))
     .map((tensor) => `"${tensor.name}"`);
   if (missing.length > 0) {
     throw invalid(
-      `input: expected all ${signature.inputs.length} inputs of the model, missing ${missing.join(', ')}`,
+      `${linePrefix(source, ['input'])}input: ` +
+        `expected all ${signature.inputs.length} inputs of the model, missing ${missing.join(', ')}`,
     );
   }
-  const found = [...inputs, ...checkSide('output', config.output, signature.outputs)];
-  [...config.input, ...config.output].forEach((tensor, index) => {
-    const model = found[index];
-    if (model !== undefined) checkTensor(tensor, model, isBatched);
-  });
+  const outputs = checkSide('output', config.output, signature.outputs, source);
+  const check = (side: 'input' | 'output', found: readonly TensorInfo[]): void => {
+    found.forEach((model, index) => {
+      const tensor = config[side][index];
+      if (tensor !== undefined) checkTensor(linePrefix(source, [side, index]), tensor, model, isBatched);
+    });
+  };
+  check('input', inputs);
+  check('output', outputs);
 }

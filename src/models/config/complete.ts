@@ -8,8 +8,11 @@ import type { ModelSignature, TensorInfo } from '../../core/model.js';
 import { checkAgainstSignature } from './check-signature.js';
 import type { ModelConfig, TensorConfig } from './model-config.js';
 import { resolvePadding } from './padding.js';
+import { linePrefix, type ConfigSource } from './places.js';
 
 export const DEFAULT_MAX_BATCH_ROWS = 64;
+
+const NO_FILE: ConfigSource = { fileName: '', places: new Map() };
 
 export type CompletedConfig = ModelConfig & {
   readonly max_batch_size: number;
@@ -51,35 +54,36 @@ function completeBatching(config: ModelConfig, maxBatchRows: number): ModelConfi
   };
 }
 
-function checkBatchRows(config: ModelConfig, maxBatchRows: number): void {
+function checkBatchRows(config: ModelConfig, maxBatchRows: number, source: ConfigSource): void {
   const tooLarge = config.dynamic_batching?.preferred_batch_size.find((rows) => rows > maxBatchRows);
   if (tooLarge === undefined) return;
   throw new SluiceError(
     'CONFIG_INVALID',
-    `dynamic_batching.preferred_batch_size: expected at most max_batch_size (${maxBatchRows}), got ${tooLarge}`,
+    `${linePrefix(source, ['dynamic_batching', 'preferred_batch_size'])}dynamic_batching.preferred_batch_size: expected at most max_batch_size (${maxBatchRows}), got ${tooLarge}`,
   );
 }
 
-/** The configuration that serves `signature`, or an error that says what does not fit. */
+/** The configuration that serves `signature`, or an error that says what does not fit and where `source` says it. */
 export function completeConfig(
   config: ModelConfig,
   signature: ModelSignature,
   modelName: string,
+  source: ConfigSource = NO_FILE,
 ): CompletedConfig {
   if (config.name !== '' && config.name !== modelName) {
     throw new SluiceError(
       'CONFIG_INVALID',
-      `name: expected "${modelName}", the name of the model's folder, got "${config.name}"`,
+      `${linePrefix(source, ['name'])}name: expected "${modelName}", the name of the model's folder, got "${config.name}"`,
     );
   }
   const maxBatchRows = completeMaxBatch(config, signature);
-  checkBatchRows(config, maxBatchRows);
+  checkBatchRows(config, maxBatchRows, source);
   const isBatched = maxBatchRows > 0;
   // Before the listed tensors: it explains the mismatch that they would report.
   if (isBatched && !canBatch(signature)) {
     throw new SluiceError(
       'CONFIG_INVALID',
-      `max_batch_size: expected 0, because not every input and output of the model has a first dimension that varies, ` +
+      `${linePrefix(source, ['max_batch_size'])}max_batch_size: expected 0, because not every input and output of the model has a first dimension that varies, ` +
         `got ${maxBatchRows}`,
     );
   }
@@ -100,7 +104,7 @@ export function completeConfig(
     output: fill(config.output, signature.outputs),
     dynamic_batching: completeBatching(config, maxBatchRows),
   };
-  checkAgainstSignature(completed, signature);
+  checkAgainstSignature(completed, signature, source);
   resolvePadding(completed);
   return completed;
 }

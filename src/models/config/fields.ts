@@ -2,7 +2,8 @@
  * The field names, types and enums of Triton's ModelConfig, as protobufjs reflection. Both forms of a model's
  * configuration (text and JSON) are read through it, so both know the same words. It lists what is legal in Triton;
  * what Sluice serves is decided in model-config.ts.
- * Notation of a field: `type name`, `type* name` for a list, `type% name` for a map with string keys.
+ * Notation of a field: `type name`, `type* name` for a list, `type% name` for a map with string keys, `type# name` for one
+ * with uint64 keys.
  */
 import protobuf from 'protobufjs/light.js';
 import { DATA_TYPES } from '../../core/data-types.js';
@@ -41,7 +42,7 @@ const MESSAGES: Record<string, string> = {
     uint32 max_queue_size`,
   DynamicBatching: `int32* preferred_batch_size; uint64 max_queue_delay_microseconds; bool preserve_ordering;
     uint64 priority_levels; uint64 default_priority_level; QueuePolicy default_queue_policy;
-    QueuePolicy% priority_queue_policy`,
+    QueuePolicy# priority_queue_policy`,
   SequenceBatching: `Direct direct; Oldest oldest; uint64 max_sequence_idle_microseconds; ControlInput* control_input;
     State* state; bool iterative_sequence`,
   Direct: 'uint64 max_queue_delay_microseconds; float minimum_slot_utilization',
@@ -109,6 +110,8 @@ const ONE_OF: Record<string, Record<string, string[]>> = {
   WarmupInput: { input_data_type: ['zero_data', 'random_data', 'input_data_file'] },
 };
 
+const KEY_TYPES: Readonly<Record<string, string>> = { '%': 'string', '#': 'uint64' };
+
 function makeType(name: string, notation: string): protobuf.Type {
   const type = new protobuf.Type(name);
   const fields = notation.split(';').map((text) => text.trim());
@@ -116,10 +119,11 @@ function makeType(name: string, notation: string): protobuf.Type {
     .filter((text) => text !== '')
     .forEach((text, index) => {
       const [typeNotation = '', fieldName = ''] = text.split(/\s+/);
-      const fieldType = typeNotation.replace(/[*%]$/, '');
+      const fieldType = typeNotation.replace(/[*%#]$/, '');
       // Numbers matter on the protobuf wire only, which is never read here.
       const number = index + 1;
-      if (typeNotation.endsWith('%')) type.add(new protobuf.MapField(fieldName, number, 'string', fieldType));
+      const keyType = KEY_TYPES[typeNotation.slice(-1)];
+      if (keyType !== undefined) type.add(new protobuf.MapField(fieldName, number, keyType, fieldType));
       else
         type.add(
           new protobuf.Field(

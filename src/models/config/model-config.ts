@@ -8,8 +8,10 @@ import { readCpuList } from '../../core/cpus.js';
 import { SluiceError } from '../../core/errors.js';
 import { dataTypeByConfigName } from '../../core/data-types.js';
 import { didYouMean } from '../../core/nearest.js';
+import type { OpenOptions } from '../../core/opening.js';
 import type { RawConfig } from './pbtxt.js';
 import { optionalInputs, paddingSchema, type PaddingConfig } from './padding.js';
+import { linePrefix, whereIn, type ConfigSource, type FieldPath } from './places.js';
 import { readRuntimeParameters, type RuntimeParameters } from './runtime-parameters.js';
 import { warmupSchema } from './warmup.js';
 import { ignoredFields, refuseOptional, refuseUnsupported } from './unsupported.js';
@@ -25,7 +27,7 @@ const dimsSchema = z
   )
   .max(32);
 
-const tensorSchema = z.object({
+const tensorFields = {
   name: z.string().min(1, 'expected a tensor name'),
   data_type: z.string('expected a data_type such as TYPE_FP32').transform((configName, context) => {
     const datatype = dataTypeByConfigName(configName);
@@ -38,6 +40,34 @@ const tensorSchema = z.object({
   }),
   dims: dimsSchema.min(1, 'expected at least one dimension (a scalar is [ 1 ])'),
   reshape: z.object({ shape: dimsSchema.default([]) }).optional(),
+};
+const tensorSchema = z.object(tensorFields);
+
+/** The format of an input says how a person reads it; the bytes are the same. */
+const inputSchema = z
+  .object({ ...tensorFields, format: z.enum(['FORMAT_NONE', 'FORMAT_NHWC', 'FORMAT_NCHW']).optional() })
+  .refine(({ format = 'FORMAT_NONE', dims }) => format === 'FORMAT_NONE' || dims.length === 3, {
+    path: ['format'],
+    message: 'expected FORMAT_NONE, because dims are not three',
+  })
+  .transform(({ format: _format, ...tensor }) => tensor);
+
+/** Triton's numbers; 0 is everything. */
+const GRAPH_LEVELS = new Map([
+  [-1, 'basic'],
+  [1, 'extended'],
+  [2, 'none'],
+] as const);
+
+const optimizationSchema = z.object({
+  graph: z
+    .object({
+      level: z
+        .int()
+        .refine((level) => level === 0 || GRAPH_LEVELS.has(level as -1), 'expected -1, 0, 1 or 2')
+        .default(0),
+    })
+    .default({ level: 0 }),
 });
 
 const versionPolicySchema = z.object({
@@ -116,7 +146,7 @@ const modelConfigSchema = z.object({
   backend: z.string().default(''),
   version_policy: versionPolicySchema.optional(),
   max_batch_size: z.int().min(0).max(1_048_576).optional(),
-  input: z.array(tensorSchema).default([]),
+  input: z.array(inputSchema).default([]),
   output: z.array(tensorSchema).default([]),
   instance_group: z.array(instanceGroupSchema).default([]),
   default_model_filename: z
@@ -128,6 +158,7 @@ const modelConfigSchema = z.object({
     .default(''),
   dynamic_batching: dynamicBatchingSchema.optional(),
   model_warmup: warmupSchema.default([]),
+  optimization: optimizationSchema.default({ graph: { level: 0 } }),
   parameters: z.map(z.string(), z.object({ string_value: z.string().default('') })).default(new Map()),
 });
 
@@ -150,8 +181,8 @@ type SluiceConfig = z.output<typeof sluiceSchema>;
 export const SLUICE_JSON_SCHEMA = z.toJSONSchema(sluiceSchema, { io: 'input' });
 
 export type TensorConfig = z.output<typeof tensorSchema>;
-export type ModelConfig = Omit<z.output<typeof modelConfigSchema>, 'parameters'> & {
-  readonly runtime: RuntimeParameters;
+export type ModelConfig = Omit<z.output<typeof modelConfigSchema>, 'parameters' | 'optimization'> & {
+  readonly runtime: RuntimeParameters & Pick<OpenOptions, 'graphOptimization'>;
   readonly intraOpCpus: readonly number[];
   readonly execution: (typeof EXECUTIONS)[number];
   readonly deadlineMs: number;
@@ -165,6 +196,7 @@ export interface ReadConfig {
   readonly config: ModelConfig;
   /** What the file said, checked. */
   readonly raw: RawConfig;
+  readonly source: ConfigSource;
   /** What was given and is ignored, one sentence each. */
   readonly warnings: readonly string[];
 }
@@ -173,36 +205,29 @@ function invalid(message: string): SluiceError {
   return new SluiceError('CONFIG_INVALID', message);
 }
 
-function pathText(path: readonly PropertyKey[]): string {
-  return path
-    .map((step, index) => (typeof step === 'number' ? `[${step}]` : `${index > 0 ? '.' : ''}${String(step)}`))
-    .join('');
-}
-
+/** `where` names the place of a path inside `value`. */
 function parseWith<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
-  prefix: string,
+  where: (path: FieldPath) => string,
 ): z.output<Schema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
-  if (issue === undefined) throw invalid(`${prefix}: not valid`);
-  const where = pathText(issue.path);
+  if (issue === undefined) throw invalid(`${where([])}: not valid`);
   if (issue.code === 'unrecognized_keys') {
-    const hint = where === '' ? didYouMean(issue.keys[0] ?? '', Object.keys(sluiceSchema.shape)) : '';
-    throw invalid(`${prefix}${where === '' ? '' : ` ${where}`}: unknown field "${issue.keys[0]}"${hint}`);
+    const [name = ''] = issue.keys;
+    if (issue.path.length > 0) throw invalid(`${where(issue.path)}: unknown field "${name}"`);
+    throw invalid(`${where([name])}: unknown field${didYouMean(name, Object.keys(sluiceSchema.shape))}`);
   }
-  throw invalid(
-    `${prefix}${where === '' ? '' : ` ${where}`}: ${issue.message.replace(/^Invalid input: /, '')}`,
-  );
+  throw invalid(`${where(issue.path)}: ${issue.message.replace(/^Invalid input: /, '')}`);
 }
 
 /** One CPU for each thread beside the one that calls, as ONNX Runtime counts them. */
-function intraOpCpus(text: string | undefined, threads: number, fileName: string): readonly number[] {
+function intraOpCpus(text: string | undefined, threads: number, source: ConfigSource): readonly number[] {
   if (text === undefined) return [];
   const cpus = readCpuList(text);
-  const where = `${fileName} sluice intra_op_cpus: expected`;
+  const where = `${linePrefix(source, ['parameters', 'sluice.intra_op_cpus'])}sluice.intra_op_cpus: expected`;
   if (cpus === undefined) throw invalid(`${where} a list of CPUs such as "2,4-6", got "${text}"`);
   if (cpus.length !== threads - 1) {
     throw invalid(
@@ -230,37 +255,46 @@ function parameterValue(text: string): unknown {
 function readSluice(
   parameters: Map<string, { string_value: string }>,
   sluice: unknown,
-  fileName: string,
+  source: ConfigSource,
 ): SluiceConfig {
-  const fromObject = parseWith(sluiceSchema, sluice ?? {}, `${fileName} sluice`);
+  const fromObject = parseWith(sluiceSchema, sluice ?? {}, (path) => whereIn(source, ['sluice', ...path]));
   const prefixed = [...parameters].filter(([key]) => key.startsWith('sluice.'));
   const asObject = Object.fromEntries(
     prefixed.map(([key, value]) => [key.slice(7), parameterValue(value.string_value)]),
   );
-  const fromParameters = parseWith(sluiceSchema, asObject, `${fileName} parameters "sluice."`);
+  const fromParameters = parseWith(sluiceSchema, asObject, ([name, ...path]) =>
+    whereIn(source, ['parameters', `sluice.${String(name)}`, ...path]),
+  );
   const twice = Object.keys(fromObject).find((name) => name in fromParameters);
-  if (twice !== undefined) throw invalid(`${fileName}: ${twice} is given both in sluice and in parameters`);
+  if (twice !== undefined)
+    throw invalid(`${source.fileName}: ${twice} is given both in sluice and in parameters`);
   return { ...fromParameters, ...fromObject };
 }
 
-/** Checks what a file said. `fileName` is for messages only. */
-export function readModelConfig(raw: RawConfig, sluice: unknown, fileName: string): ReadConfig {
-  refuseUnsupported(raw, fileName);
-  const { parameters, ...config } = parseWith(modelConfigSchema, raw, fileName);
-  const names = [...config.input, ...config.output.map((tensor) => ({ ...tensor, name: `>${tensor.name}` }))];
-  const twice = names.find(
-    (tensor, index) => names.findIndex((other) => other.name === tensor.name) !== index,
-  );
-  if (twice !== undefined)
-    throw invalid(`${fileName}: tensor "${twice.name.replace(/^>/, '')}" is listed twice`);
-  const own = readSluice(parameters, sluice, fileName);
-  refuseOptional(raw, optionalInputs(own.padding ?? []), fileName);
-  const runtime = readRuntimeParameters(parameters, fileName);
+/** Where the tensor that a second one is named like stands: inputs and outputs may share a name with each other. */
+function refuseTwice(side: 'input' | 'output', tensors: readonly TensorConfig[], source: ConfigSource): void {
+  tensors.forEach(({ name }, index) => {
+    if (tensors.findIndex((other) => other.name === name) === index) return;
+    throw invalid(`${whereIn(source, [side, index])}: tensor "${name}" is listed twice`);
+  });
+}
+
+/** Checks what a file said. `source` is for messages. */
+export function readModelConfig(raw: RawConfig, sluice: unknown, source: ConfigSource): ReadConfig {
+  refuseUnsupported(raw, source);
+  const read = parseWith(modelConfigSchema, raw, (path) => whereIn(source, path));
+  const { parameters, optimization, ...config } = read;
+  refuseTwice('input', config.input, source);
+  refuseTwice('output', config.output, source);
+  const own = readSluice(parameters, sluice, source);
+  refuseOptional(raw, optionalInputs(own.padding ?? []), source);
+  const runtime = readRuntimeParameters(parameters, source);
+  const graphOptimization = GRAPH_LEVELS.get(optimization.graph.level as -1);
   return {
     config: {
       ...config,
-      runtime,
-      intraOpCpus: intraOpCpus(own.intra_op_cpus, runtime.intraOpThreads, fileName),
+      runtime: graphOptimization === undefined ? runtime : { ...runtime, graphOptimization },
+      intraOpCpus: intraOpCpus(own.intra_op_cpus, runtime.intraOpThreads, source),
       execution: own.execution ?? 'auto',
       deadlineMs: own.deadline_ms ?? 0,
       maySplit: own.split ?? false,
@@ -269,11 +303,17 @@ export function readModelConfig(raw: RawConfig, sluice: unknown, fileName: strin
       padding: own.padding ?? [],
     },
     raw,
-    warnings: ignoredFields(raw, fileName),
+    source,
+    warnings: ignoredFields(raw, source),
   };
+}
+
+/** Equal where the configurations are; maps are told, too. */
+export function configDigest(config: Partial<ModelConfig>): string {
+  return JSON.stringify(config, (_key, value: unknown) => (value instanceof Map ? [...value] : value));
 }
 
 /** What a model without a config file starts from. */
 export function emptyModelConfig(): ReadConfig {
-  return readModelConfig({}, undefined, 'no config file');
+  return readModelConfig({}, undefined, { fileName: 'no config file', places: new Map() });
 }

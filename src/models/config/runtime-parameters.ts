@@ -1,5 +1,6 @@
 /** The `parameters` that Triton's ONNX Runtime backend reads and that Sluice honours, each with its own kind of value. Pure. */
 import { SluiceError } from '../../core/errors.js';
+import { whereIn, type ConfigSource } from './places.js';
 
 type Parameters = ReadonlyMap<string, { readonly string_value: string }>;
 
@@ -22,9 +23,9 @@ export const RUNTIME_PARAMETERS = [
 
 const SWITCHES: Record<string, boolean> = { '1': true, true: true, '0': false, false: false };
 
-export function readRuntimeParameters(parameters: Parameters, fileName: string): RuntimeParameters {
+export function readRuntimeParameters(parameters: Parameters, source: ConfigSource): RuntimeParameters {
   const refuse = (key: string, expected: string, text: string): never => {
-    const message = `${fileName} parameters["${key}"]: expected ${expected}, got "${text}"`;
+    const message = `${whereIn(source, ['parameters', key])}: expected ${expected}, got "${text}"`;
     throw new SluiceError('CONFIG_INVALID', message);
   };
   const threads = (key: string): number => {
