@@ -9,13 +9,18 @@ export async function bringPackages({ progress }) {
   const hash = hashOf({ paths: ['package-lock.json'] });
   if (isFresh('npm', hash, ['node_modules/.package-lock.json'])) return;
   if (!holdsLockedPackages()) {
-    const count = Object.keys(readLock('package-lock.json')).length - 1;
-    await progress.step(`npm packages (${count} in the lock file)`, async (run) => {
+    // The npm package comes without the lock file.
+    const hasLock = existsSync(join(ROOT, 'package-lock.json'));
+    const count = hasLock
+      ? `${Object.keys(readLock('package-lock.json')).length - 1} in the lock file`
+      : 'no lock file';
+    await progress.step(`npm packages (${count})`, async (run) => {
       const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip', npm_config_update_notifier: 'false' };
-      await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
+      const command = hasLock ? 'ci' : 'install';
+      await run('npm', [command, '--ignore-scripts', '--no-audit', '--no-fund'], {
         cwd: ROOT,
         env,
-        failure: 'npm ci failed',
+        failure: `npm ${command} failed`,
       });
     });
   }
@@ -39,7 +44,8 @@ export async function bringGpuProviders({ progress }) {
 
 // Adopts packages that another npm command installed, so that `npm install x` is not followed by a whole `npm ci`.
 function holdsLockedPackages() {
-  if (!existsSync(join(ROOT, 'node_modules/.package-lock.json'))) return false;
+  const locks = ['package-lock.json', 'node_modules/.package-lock.json'];
+  if (!locks.every((path) => existsSync(join(ROOT, path)))) return false;
   const wanted = readLock('package-lock.json');
   const present = readLock('node_modules/.package-lock.json');
   const isSame = (path) =>

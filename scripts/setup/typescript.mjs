@@ -14,6 +14,8 @@ const INPUTS = [
 const MAIN = 'dist/cli/main.js';
 
 export async function buildTypeScript({ progress }) {
+  // The npm package brings dist/ and no sources.
+  if (!existsSync(join(ROOT, 'src'))) return;
   const hash = hashOf({ paths: INPUTS });
   if (isFresh('typescript', hash, existsSync(join(ROOT, 'src/cli/main.ts')) ? [MAIN, CLIENT_BUNDLE] : []))
     return;

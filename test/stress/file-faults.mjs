@@ -20,7 +20,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { answersRight, publishLookup } from './lookup-model.mjs';
-import { admin, isShort, report, startServer, withdraw } from './rig.mjs';
+import { admin, isShort, percentile, report, startServer, withdraw } from './rig.mjs';
 
 const POINTS = isShort ? 2 : 20;
 const NAME = 'lookup';
@@ -33,6 +33,10 @@ function overwrite(path, change) {
   change(file, size);
   closeSync(file);
 }
+
+const SWAP = 'folder swapped by renames';
+/** The version whose files the swap brings. */
+const STRANGER = 1;
 
 const FAULTS = {
   'cut off': (place) => truncateSync(join(place, 'weights.bin'), 1000),
@@ -49,10 +53,11 @@ const FAULTS = {
     renameSync(join(elsewhere, 'other'), join(place, 'weights.bin'));
   },
   deleted: (place) => rmSync(join(place, 'weights.bin')),
-  'folder swapped by renames': (place) => {
+  [SWAP]: (place) => {
     renameSync(place, join(elsewhere, 'was'));
-    publishLookup(elsewhere, 'stranger', 1, { rows: 10_000 });
-    renameSync(join(elsewhere, 'stranger', '1'), place);
+    publishLookup(elsewhere, 'stranger', STRANGER, { rows: 10_000 });
+
+    renameSync(join(elsewhere, 'stranger', String(STRANGER)), place);
     rmSync(join(elsewhere, 'was'), { recursive: true });
   },
   'link swapped in': (place) => {
@@ -71,16 +76,24 @@ const server = await startServer(repository, [
   '--log-level',
   'fatal',
 ]);
-const beganAt = performance.now();
-publishLookup(repository, NAME, 2);
-await admin(server, 'POST', `/v2/repository/models/${NAME}/load`);
-const loadMs = performance.now() - beganAt;
+/** What a load without damage takes, the slowest of a few: the points of damage lie inside it. */
+let loadMs = 0;
+let version = 1;
+for (let time = 0; time < 3; time += 1) {
+  publishLookup(repository, NAME, (version += 1));
+  const beganAt = performance.now();
+  await admin(server, 'POST', `/v2/repository/models/${NAME}/load`);
+  loadMs = Math.max(loadMs, performance.now() - beganAt);
+  withdraw(repository, NAME, version - 1);
+}
 
-const counts = { served: 0, refused: 0, wrong: 0, silent: 0, slow: 0 };
+const counts = { served: 0, refused: 0, unseen: 0, silent: 0 };
+const wrong = [];
 const reasons = new Map();
-let worstMs = 0;
-let version = 2;
-let serving = 2;
+const refusedMs = [];
+let serving = version;
+/** Whose rows `serving` answers. */
+let content = version;
 for (const [fault, damage] of Object.entries(FAULTS)) {
   for (let point = 0; point < POINTS; point += 1) {
     version += 1;
@@ -92,13 +105,17 @@ for (const [fault, damage] of Object.entries(FAULTS)) {
     const damagedAt = performance.now();
     const { status, body } = await loading;
     const tookMs = performance.now() - Math.max(startedAt, damagedAt);
-    worstMs = Math.max(worstMs, tookMs);
-    if (tookMs > 1000 + loadMs) counts.slow += 1;
+    const isLoaded =
+      status === 200 &&
+      body.versions.some((row) => row.version === String(version) && row.result === 'loaded');
     if (status === 200) {
       counts.served += 1;
-      serving = version;
+      // A folder that was away while the repository was read was not found: then the one before stays.
+      if (isLoaded) serving = content = version;
+      else counts.unseen += 1;
     } else {
       counts.refused += 1;
+      refusedMs.push(tookMs);
       const reason = String(body.error)
         .replace(/.*version \d+: /, '')
         .replace(/[0-9a-f]{64}/g, '<sha256>')
@@ -107,8 +124,14 @@ for (const [fault, damage] of Object.entries(FAULTS)) {
       reasons.set(`${fault}: ${reason}`, (reasons.get(`${fault}: ${reason}`) ?? 0) + 1);
     }
     // Damage after the load, where the load was quicker.
-    const answer = await answersRight(server, NAME);
-    if (!answer.isRight || answer.version !== serving) counts.wrong += 1;
+    let answer = await answersRight(server, NAME, content);
+    // Who swaps whole folders before the load looks has published the other one; half of each would be right for neither.
+    if (!answer.isRight && isLoaded && fault === SWAP) {
+      content = STRANGER;
+      answer = await answersRight(server, NAME, content);
+    }
+    if (!answer.isRight || answer.version !== serving)
+      wrong.push(`${fault}: expected version ${serving}, got ${JSON.stringify(answer)}`);
     for (const old of [version - 2, version - 1]) if (old !== serving) withdraw(repository, NAME, old);
     rmSync(join(elsewhere, 'weights'), { force: true });
   }
@@ -117,18 +140,24 @@ const isAlive = server.child.exitCode === null && server.child.signalCode === nu
 await server.stop();
 rmSync(repository, { recursive: true });
 rmSync(elsewhere, { recursive: true });
+refusedMs.sort((left, right) => left - right);
 report(
   `${Object.keys(FAULTS).length} faults at ${POINTS} points of a load of ${loadMs.toFixed(0)} ms`,
   [
     ['loads that served', counts.served],
+    ['of these, loads that did not see the version', counts.unseen],
     ['loads that were refused', counts.refused],
-    ['longest from fault to answer', `${worstMs.toFixed(0)} ms`],
+    [
+      'from fault to refusal, median / p99 / longest',
+      `${[0.5, 0.99, 1].map((share) => (percentile(refusedMs, share) ?? 0).toFixed(0)).join(' / ')} ms`,
+    ],
+    ['first wrong answers', JSON.stringify(wrong.slice(0, 3))],
     ...[...reasons].map(([reason, count]) => [`refused ${count} times`, reason]),
   ],
   [
-    ['no answer was wrong', counts.wrong === 0],
+    ['no answer was wrong', wrong.length === 0],
     ['the server lives', isAlive],
     ['every refusal has a reason', counts.silent === 0],
-    ['every refusal came within a second', counts.slow === 0],
+    ['every refusal came within a second of its fault', (refusedMs.at(-1) ?? 0) <= 1000],
   ],
 );

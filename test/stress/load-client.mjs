@@ -81,6 +81,7 @@ async function run({ port, models, connections, perSecond, seconds, keepsAnswers
   };
   const clients = Array.from({ length: connections }, () => new Client(port, models, done));
   await new Promise((resolve) => setTimeout(resolve, 200));
+  process.send('began');
   const beganAt = performance.now();
   if (perSecond === 0) for (const client of clients) (client.send(), (sent += 1));
   else waiting.push(...clients);

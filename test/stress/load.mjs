@@ -9,13 +9,15 @@ export function versionedModel(name) {
   return { name, ...VERSIONED };
 }
 
-/** `perSecond` 0: as fast as the answers come. */
+/** `perSecond` 0: as fast as the answers come. `began`: the clients are connected and ask. */
 export function startLoad({ port, models, connections, perSecond = 0, seconds, keepsAnswers = false }) {
   const child = fork(SCRIPT, [], { serialization: 'advanced' });
+  let sayBegan;
+  const began = new Promise((resolve) => (sayBegan = resolve));
   const result = new Promise((resolve, reject) => {
-    child.once('message', resolve);
+    child.on('message', (told) => (told === 'began' ? sayBegan() : resolve(told)));
     child.once('exit', (code, signal) => reject(new Error(`the clients ended: ${signal ?? code}`)));
   });
   child.send({ port, models, connections, perSecond, seconds, keepsAnswers });
-  return { result, stop: () => child.send('stop') };
+  return { began, result, stop: () => child.send('stop') };
 }
