@@ -2,8 +2,7 @@
  * An HTTP/1.1 client over a bare socket that sends exactly the bytes it is given and reads replies one by one, for
  * tests in which the framing itself is the point.
  */
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connected, RawSocket } from './raw-socket.js';
 
 export interface RawReply {
   readonly status: number;
@@ -11,28 +10,9 @@ export interface RawReply {
   readonly body: Buffer;
 }
 
-export class RawClient {
-  private received = Buffer.alloc(0);
-  private isEnded = false;
-  private wake: () => void = () => undefined;
-
-  private constructor(readonly socket: Socket) {
-    socket.on('data', (bytes: Buffer) => {
-      this.received = Buffer.concat([this.received, bytes]);
-      this.wake();
-    });
-    // A reset is one of the ways for a server to end a connection; `isClosed` tells.
-    socket.on('error', () => undefined);
-    socket.on('close', () => {
-      this.isEnded = true;
-      this.wake();
-    });
-  }
-
+export class RawClient extends RawSocket {
   static async open(port: number): Promise<RawClient> {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
-    await once(socket, 'connect');
-    return new RawClient(socket);
+    return new RawClient(await connected(port));
   }
 
   write(bytes: string | Uint8Array): void {
@@ -48,46 +28,24 @@ export class RawClient {
 
   /** The next reply, or undefined when the connection ended before there was a whole one. */
   async reply(isHead = false): Promise<RawReply | undefined> {
-    for (;;) {
-      const reply = this.takeReply(isHead);
-      if (reply !== undefined) return reply;
-      if (this.isEnded) return undefined;
-      await new Promise<void>((resolve) => {
-        this.wake = resolve;
-      });
-    }
+    return this.take((received) => readReply(received, isHead));
   }
+}
 
-  async closed(): Promise<void> {
-    if (!this.isEnded) await once(this.socket, 'close');
+function readReply(received: Buffer, isHead: boolean): { found: RawReply; end: number } | undefined {
+  const headEnd = received.indexOf('\r\n\r\n');
+  if (headEnd < 0) return undefined;
+  const [statusLine = '', ...lines] = received.toString('latin1', 0, headEnd).split('\r\n');
+  const headers: Record<string, string> = {};
+  for (const line of lines) {
+    const colon = line.indexOf(':');
+    headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim();
   }
-
-  /** Ends with a reset, not with a polite goodbye. */
-  reset(): void {
-    this.socket.resetAndDestroy();
-  }
-
-  close(): void {
-    this.socket.destroy();
-  }
-
-  private takeReply(isHead: boolean): RawReply | undefined {
-    const headEnd = this.received.indexOf('\r\n\r\n');
-    if (headEnd < 0) return undefined;
-    const [statusLine = '', ...lines] = this.received.toString('latin1', 0, headEnd).split('\r\n');
-    const headers: Record<string, string> = {};
-    for (const line of lines) {
-      const colon = line.indexOf(':');
-      headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim();
-    }
-    const status = Number(statusLine.split(' ')[1]);
-    const bodyLength = isHead || status === 100 ? 0 : Number(headers['content-length'] ?? 0);
-    const end = headEnd + 4 + bodyLength;
-    if (this.received.length < end) return undefined;
-    const body = this.received.subarray(headEnd + 4, end);
-    this.received = this.received.subarray(end);
-    return { status, headers, body };
-  }
+  const status = Number(statusLine.split(' ')[1]);
+  const bodyLength = isHead || status === 100 ? 0 : Number(headers['content-length'] ?? 0);
+  const end = headEnd + 4 + bodyLength;
+  if (received.length < end) return undefined;
+  return { found: { status, headers, body: received.subarray(headEnd + 4, end) }, end };
 }
 
 /** The bytes of one request. `body` undefined: neither a body nor a Content-Length. */

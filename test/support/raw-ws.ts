@@ -2,8 +2,7 @@
  * A WebSocket client over a bare socket that sends exactly the bytes it is given, for tests in which the framing itself is
  * the point. It reads the server's frames, which are never fragmented here.
  */
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connected, RawSocket } from './raw-socket.js';
 
 export interface RawFrame {
   readonly opcode: number;
@@ -48,42 +47,26 @@ function bigEndian(value: number): Buffer {
   return bytes;
 }
 
-export class RawWs {
-  private received = Buffer.alloc(0);
-  private isEnded = false;
-  private wake: () => void = () => undefined;
-
-  private constructor(readonly socket: Socket) {
-    socket.on('data', (bytes: Buffer) => {
-      this.received = Buffer.concat([this.received, bytes]);
-      this.wake();
-    });
-    socket.on('error', () => undefined);
-    socket.on('close', () => {
-      this.isEnded = true;
-      this.wake();
-    });
-  }
+export class RawWs extends RawSocket {
+  /** The server's answer to the upgrade. */
+  head: Buffer | undefined;
 
   /** Opens a WebSocket; the server's hello is the first frame. */
   static async open(port: number): Promise<RawWs> {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
-    await once(socket, 'connect');
-    const client = new RawWs(socket);
-    socket.write(
-      'GET /v2/ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
-        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n' +
-        'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n',
+    const client = new RawWs(await connected(port));
+    client.write(
+      Buffer.from(
+        'GET /v2/ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+          'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n' +
+          'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n',
+      ),
     );
-    client.head = await client.take(() => {
-      const end = client.received.indexOf('\r\n\r\n');
-      return end < 0 ? undefined : { bytes: client.received.subarray(0, end), end: end + 4 };
+    client.head = await client.take((received) => {
+      const end = received.indexOf('\r\n\r\n');
+      return end < 0 ? undefined : { found: received.subarray(0, end), end: end + 4 };
     });
     return client;
   }
-
-  /** The server's answer to the upgrade. */
-  head: Buffer | undefined;
 
   write(...bytes: Uint8Array[]): void {
     this.socket.write(Buffer.concat(bytes));
@@ -91,24 +74,7 @@ export class RawWs {
 
   /** The next frame, or undefined when the connection ended before there was a whole one. */
   async frame(): Promise<RawFrame | undefined> {
-    let opcode = 0;
-    const bytes = await this.take(() => {
-      const { received } = this;
-      if (received.length < 2) return undefined;
-      opcode = received[0]! & 15;
-      const short = received[1]! & 127;
-      const at = short === 126 ? 4 : short === 127 ? 10 : 2;
-      if (received.length < at) return undefined;
-      const length =
-        short === 126
-          ? received.readUInt16BE(2)
-          : short === 127
-            ? Number(received.readBigUInt64BE(2))
-            : short;
-      if (received.length < at + length) return undefined;
-      return { bytes: received.subarray(at, at + length), end: at + length };
-    });
-    return bytes === undefined ? undefined : { opcode, bytes };
+    return this.take(readRawFrame);
   }
 
   /** The code of the close frame, or 1006 where the connection ended without one. Other frames are passed over. */
@@ -122,25 +88,16 @@ export class RawWs {
       }
     }
   }
+}
 
-  close(): void {
-    this.socket.destroy();
-  }
-
-  private async take(
-    whole: () => { readonly bytes: Buffer; readonly end: number } | undefined,
-  ): Promise<Buffer | undefined> {
-    for (;;) {
-      const found = whole();
-      if (found !== undefined) {
-        const bytes = Buffer.from(found.bytes);
-        this.received = this.received.subarray(found.end);
-        return bytes;
-      }
-      if (this.isEnded) return undefined;
-      await new Promise<void>((resolve) => {
-        this.wake = resolve;
-      });
-    }
-  }
+function readRawFrame(received: Buffer): { found: RawFrame; end: number } | undefined {
+  if (received.length < 2) return undefined;
+  const opcode = received[0]! & 15;
+  const short = received[1]! & 127;
+  const at = short === 126 ? 4 : short === 127 ? 10 : 2;
+  if (received.length < at) return undefined;
+  const length =
+    short === 126 ? received.readUInt16BE(2) : short === 127 ? Number(received.readBigUInt64BE(2)) : short;
+  if (received.length < at + length) return undefined;
+  return { found: { opcode, bytes: received.subarray(at, at + length) }, end: at + length };
 }
