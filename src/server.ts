@@ -19,6 +19,7 @@ import { createEngine } from './engine/addon-engine.js';
 import type { Engine, EngineInfo } from './engine/engine.js';
 import { Metrics } from './metrics/metrics.js';
 import { RequestWatcher } from './metrics/request-watch.js';
+import { FrameTraces } from './metrics/frame-traces.js';
 import { loadTracer } from './metrics/tracing.js';
 import { processMetrics } from './metrics/process-metrics.js';
 import { rolloutMetrics, type RolloutFacts } from './metrics/rollout-metrics.js';
@@ -210,6 +211,7 @@ export async function startServer(
     const transport = await chooseTransport(settings.transport, log);
     transportName = transport.name;
     const tracer = settings.tracing ? await loadTracer(log) : undefined;
+    if (tracer !== undefined) sockets.traces = new FrameTraces(tracer, metrics.exemplars, sockets.path);
     const watcher = new RequestWatcher(settings, log, tracer, metrics.exemplars);
     const guardedRoutes = guarded(access, routes.needOf, routes.handle);
     const inference = await transport.listen(

@@ -19,6 +19,8 @@ export interface Socket {
 /** `closed` comes exactly once, whoever ended the connection, and nothing after it. */
 export interface SocketSink {
   message(message: ArrayBuffer, isBinary: boolean): void;
+  /** A control frame came: the client is there, and not in the middle of a frame. */
+  heard(): void;
   /** The client has taken what had to wait. */
   drained(): void;
   closed(code: number): void;

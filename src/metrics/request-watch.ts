@@ -7,7 +7,7 @@ import type { Reply, RequestHead, RequestWatch } from '../core/exchange.js';
 import type { VersionEntry } from '../core/snapshot.js';
 import { STAGES } from '../core/version-stats.js';
 import type { Exemplars } from './exemplars.js';
-import { parseTraceparent, type TraceParent, type Tracer } from './tracing.js';
+import { countedSeconds, parseTraceparent, type TraceParent, type Tracer } from './tracing.js';
 
 export interface WatchSettings {
   /** Share of requests that get a line in the log. */
@@ -25,7 +25,6 @@ export interface AccessLog {
 }
 
 const CLIENT_WENT = 499;
-const SEND = STAGES.indexOf('send');
 const LONGEST_PATH = 256;
 
 /** Ids of clients are echoed only where they can stand in a header and in a log. */
@@ -149,10 +148,14 @@ class WatchedRequest implements RequestWatch {
     if (watcher.tracer === undefined || trace?.isSampled !== true) return;
     const beganMs = performance.timeOrigin + this.beganMs;
     const { method, path, timesUs } = this;
-    watcher.tracer.write({ trace, method, path, status, target, timesUs, beganMs, ms });
+    const attributes = {
+      'http.request.method': method,
+      'url.path': path,
+      'http.response.status_code': status,
+    };
+    const isServerFault = status >= 500;
+    watcher.tracer.write({ trace, name: method, attributes, isServerFault, target, timesUs, beganMs, ms });
     if (target === undefined || timesUs === undefined || status !== 200) return;
-    // The time that the histogram has counted: without the last stage, which comes after the reply is encoded.
-    const countedUs = timesUs.slice(0, SEND).reduce((sum, us) => sum + us, 0);
-    watcher.exemplars.note(target, 'http', trace.traceId, countedUs / 1e6, beganMs + ms);
+    watcher.exemplars.note(target, 'http', trace.traceId, countedSeconds(timesUs), beganMs + ms);
   }
 }

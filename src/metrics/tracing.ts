@@ -15,14 +15,23 @@ export interface TraceParent {
 
 export interface TracedRequest {
   readonly trace: TraceParent;
-  readonly method: string;
-  readonly path: string;
-  readonly status: number;
+  /** The span's where the request found no target. */
+  readonly name: string;
+  /** What the protocol of the request has to tell. */
+  readonly attributes: Readonly<Record<string, string | number>>;
+  readonly isServerFault: boolean;
   readonly target: VersionEntry | undefined;
   readonly timesUs: Float32Array | undefined;
   /** Since the epoch. */
   readonly beganMs: number;
   readonly ms: number;
+}
+
+const SEND = STAGES.indexOf('send');
+
+/** The time that the histogram has counted: without the last stage, which comes after the reply is encoded. */
+export function countedSeconds(timesUs: Float32Array): number {
+  return timesUs.slice(0, SEND).reduce((sum, us) => sum + us, 0) / 1e6;
 }
 
 const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
@@ -58,16 +67,14 @@ export class Tracer {
     const { traceId, spanId } = request.trace;
     const caller = trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags: 1, isRemote: true });
     const tracer = trace.getTracer('sluice');
-    const { beganMs, ms, target, status, timesUs } = request;
+    const { beganMs, ms, target, timesUs } = request;
     const span = tracer.startSpan(
-      target === undefined ? request.method : `infer ${target.modelName}`,
+      target === undefined ? request.name : `infer ${target.modelName}`,
       {
         kind: SpanKind.SERVER,
         startTime: beganMs,
         attributes: {
-          'http.request.method': request.method,
-          'url.path': request.path,
-          'http.response.status_code': status,
+          ...request.attributes,
           ...(target === undefined
             ? {}
             : { 'sluice.model': target.modelName, 'sluice.version': target.version }),
@@ -76,7 +83,7 @@ export class Tracer {
       caller,
     );
     if (timesUs !== undefined) this.stages(tracer, trace.setSpan(caller, span), beganMs, timesUs);
-    if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
+    if (request.isServerFault) span.setStatus({ code: SpanStatusCode.ERROR });
     span.end(beganMs + ms);
   }
 

@@ -3,6 +3,7 @@
  * back, so that a request costs no object. Lives on the loop.
  */
 import type { ReplySink } from '../engine/engine.js';
+import type { FrameTrace } from '../metrics/frame-traces.js';
 
 export interface Asker {
   answered(request: FrameRequest, status: number, bytes: Uint8Array, retryMs: number): void;
@@ -13,6 +14,7 @@ export class FrameRequest implements ReplySink {
   id = 0;
   ticket = -1;
   bytes = 0;
+  trace: FrameTrace | undefined = undefined;
 
   delivered(status: number, bytes: Uint8Array, retryMs: number): void {
     this.asker?.answered(this, status, bytes, retryMs);

@@ -3,6 +3,7 @@
  */
 import type { SocketSink } from '../core/socket.js';
 import type { Engine } from '../engine/engine.js';
+import type { FrameTraces } from '../metrics/frame-traces.js';
 import type { Admission } from './admission.js';
 import type { FrameRequest } from './frame-request.js';
 import type { FrameTargets } from './frame-targets.js';
@@ -36,6 +37,8 @@ export interface SessionContext {
   readonly targets: FrameTargets;
   readonly limits: SocketLimits;
   readonly counts: SocketCounts;
+  /** undefined: no request is traced. */
+  readonly traces: FrameTraces | undefined;
   readonly spareRequests: FrameRequest[];
   readonly waitingToSend: Array<{ flush(): void }>;
   readonly messageLimitBytes: number;

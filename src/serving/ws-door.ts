@@ -8,6 +8,7 @@ import type { TensorInfo } from '../core/model.js';
 import type { ModelEntry } from '../core/snapshot.js';
 import type { Admittance, Socket, SocketCaller, SocketDoor, SocketSink } from '../core/socket.js';
 import type { Engine } from '../engine/engine.js';
+import type { FrameTraces } from '../metrics/frame-traces.js';
 import type { RouteTable } from '../routing/route-table.js';
 import { WS_PATH } from '../wire/protocol.js';
 import { helloFrame, type HelloModel, type HelloTensor } from '../wire/server-frames.js';
@@ -36,6 +37,8 @@ export class WsDoor implements SocketDoor, SessionContext {
   readonly targets = new FrameTargets();
   readonly spareRequests: FrameRequest[] = [];
   readonly waitingToSend: Array<{ flush(): void }> = [];
+  /** Set before the first socket opens. */
+  traces: FrameTraces | undefined = undefined;
   readonly longestMessageBytes: number;
   readonly idleSeconds: number;
   readonly headers: FrameHeaders;

@@ -10,6 +10,7 @@
 import { ERRORS, errorName, type ErrorName } from '../core/errors.js';
 import type { Socket, SocketCaller, SocketSink } from '../core/socket.js';
 import { FRAME_FACTS, FRAME_FLAGS, FRAME_KINDS, FRAME_TEXTS } from '../engine/frame-facts.js';
+import type { FrameTrace } from '../metrics/frame-traces.js';
 import { ALL_ANSWERED, CLOSE_CODES, type CloseReason } from '../wire/protocol.js';
 import { errorFrame, goodbyeFrame, type GoodbyeReasonName } from '../wire/server-frames.js';
 import { routeError, type InferRoute } from './infer.js';
@@ -26,11 +27,13 @@ const RETRY_MS: Partial<Record<ErrorName, number>> = {
 
 /** Bytes of a close reason, by the WebSocket protocol. */
 const MOST_REASON_BYTES = 123;
+/** Twice the silence after which the transport asks whether the client is there. */
+const UNHEARD_MS_PER_IDLE_S = 2_000;
 /** Below every level that a client may ask for lies the background, which is not for clients. */
 const LOWEST_PRIORITY = 254;
 
 const { KIND, ID, MODEL_NUMBER, DEADLINE_MS, PRIORITY, FLAGS } = FRAME_FACTS;
-const { HAS_MODEL, HAS_VERSION } = FRAME_FLAGS;
+const { HAS_MODEL, HAS_VERSION, HAS_TRACEPARENT } = FRAME_FLAGS;
 
 export class WsSession implements SocketSink, Asker {
   private readonly inFlight = new Map<number, FrameRequest>();
@@ -38,8 +41,13 @@ export class WsSession implements SocketSink, Asker {
   private readonly outgoing: Uint8Array[] = [];
   private isWaitingToSend = false;
   private isLagging = false;
+  /** Since the last look: a whole message, a control frame, or some of the answers taken. */
+  private wasHeard = false;
+  private heardMs: number;
   private isLeaving = false;
   private isEnded = false;
+  /** Of the request that is being begun, where its caller samples it. */
+  private trace: FrameTrace | undefined = undefined;
   /** When a leaving or ended socket is cut off. */
   private cutOffMs = Infinity;
 
@@ -48,10 +56,13 @@ export class WsSession implements SocketSink, Asker {
     private readonly socket: Socket,
     readonly caller: SocketCaller,
     readonly openedMs: number,
-  ) {}
+  ) {
+    this.heardMs = openedMs;
+  }
 
   message(message: ArrayBuffer, isBinary: boolean): void {
     if (this.isEnded) return;
+    this.wasHeard = true;
     const { engine, counts, limits } = this.context;
     counts.messages += 1;
     if (!isBinary) {
@@ -74,6 +85,7 @@ export class WsSession implements SocketSink, Asker {
     const facts = engine.frameFacts;
     const id = facts[ID]!;
     if (facts[KIND] === FRAME_KINDS.REQUEST) {
+      if ((facts[FLAGS]! & HAS_TRACEPARENT) !== 0) this.beginTrace(bodyId);
       if (this.inFlight.has(id)) {
         this.refuse(bodyId, id, 'DUPLICATE_ID', `expected an id that is not in flight, got ${id} again`);
       } else if (this.inFlight.size >= limits.inFlight) {
@@ -96,7 +108,12 @@ export class WsSession implements SocketSink, Asker {
     }
   }
 
+  heard(): void {
+    this.wasHeard = true;
+  }
+
   drained(): void {
+    this.wasHeard = true;
     this.noteUnread();
   }
 
@@ -112,6 +129,10 @@ export class WsSession implements SocketSink, Asker {
     this.inFlight.delete(id);
     context.admission.leave(request.bytes);
     request.asker = undefined;
+    if (request.trace !== undefined) {
+      request.trace.ended(status === 0 ? undefined : errorName(status), context.engine.deliveredTimesUs());
+      request.trace = undefined;
+    }
     context.spareRequests.push(request);
     if (this.isEnded) return;
     context.counts.answers += 1;
@@ -147,7 +168,11 @@ export class WsSession implements SocketSink, Asker {
 
   /** Ends what is over its time. */
   look(nowMs: number): void {
-    const { lifetimeMs, drainMs, endingMs } = this.context.limits;
+    const { lifetimeMs, drainMs, endingMs, idleSeconds } = this.context.limits;
+    if (this.wasHeard) {
+      this.wasHeard = false;
+      this.heardMs = nowMs;
+    }
     if (this.isEnded) {
       // The closing handshake has its time; a client that does not even read that is cut off.
       if (this.cutOffMs === Infinity) this.cutOffMs = nowMs + endingMs;
@@ -158,6 +183,9 @@ export class WsSession implements SocketSink, Asker {
       this.end('GOING_AWAY', 'the time for the last answers is over');
     } else if (nowMs - this.openedMs >= lifetimeMs) {
       this.sayGoodbye('LIFETIME', drainMs, 0, nowMs);
+    } else if (nowMs - this.heardMs >= idleSeconds * UNHEARD_MS_PER_IDLE_S) {
+      // Silence is the transport's to end, well before this: bytes have come, and no message became whole.
+      this.end('NOT_ALLOWED', `expected a whole message within ${2 * idleSeconds} s`);
     }
   }
 
@@ -212,6 +240,7 @@ export class WsSession implements SocketSink, Asker {
       request,
     );
     if (ticket < 0) {
+      if (this.trace !== undefined) this.trace.target = target.version;
       spareRequests.push(request);
       this.fail(id, errorName(-ticket), engine.lastErrorText(), engine.lastRetryMs());
       return;
@@ -220,8 +249,19 @@ export class WsSession implements SocketSink, Asker {
     request.id = id;
     request.ticket = ticket;
     request.bytes = bytes;
+    if (this.trace !== undefined) {
+      this.trace.target = target.version;
+      request.trace = this.trace;
+      this.trace = undefined;
+    }
     this.inFlight.set(id, request);
     admission.enter(bytes);
+  }
+
+  private beginTrace(bodyId: number): void {
+    const { engine, traces } = this.context;
+    if (traces === undefined) return;
+    this.trace = traces.begin(engine.frameText(bodyId, FRAME_TEXTS.TRACEPARENT));
   }
 
   private routeOf(bodyId: number, modelNumber: number, flags: number): InferRoute | undefined {
@@ -244,6 +284,10 @@ export class WsSession implements SocketSink, Asker {
   }
 
   private fail(id: number, code: ErrorName, message: string, retryMs = 0): void {
+    if (this.trace !== undefined) {
+      this.trace.ended(code, undefined);
+      this.trace = undefined;
+    }
     this.context.counts.answers += 1;
     this.sendNow(failureFrame(id, code, message, retryMs));
   }

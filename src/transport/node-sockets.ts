@@ -116,12 +116,12 @@ function serve(webSocket: WebSocket, { stream, caller, door, parts }: Opened): N
       socket.close(CLOSE_CODES.SERVER_FAULT, 'the server failed');
     }
   });
-  webSocket.on('pong', () => {
+  const heard = (): void => {
     socket.hasSpoken = true;
-  });
-  webSocket.on('ping', () => {
-    socket.hasSpoken = true;
-  });
+    sink.heard();
+  };
+  webSocket.on('pong', heard);
+  webSocket.on('ping', heard);
   // A breach of the WebSocket protocol: the library has closed, which is where it is dealt with.
   webSocket.on('error', () => undefined);
   webSocket.on('close', (code) => {

@@ -27,6 +27,8 @@ export interface UwsSocketBehavior {
   upgrade(response: HttpResponse, request: HttpRequest, context: object): void;
   open(socket: UwsWebSocket): void;
   message(socket: UwsWebSocket, message: ArrayBuffer, isBinary: boolean): void;
+  ping(socket: UwsWebSocket): void;
+  pong(socket: UwsWebSocket): void;
   drain(socket: UwsWebSocket): void;
   close(socket: UwsWebSocket, code: number): void;
 }
@@ -91,6 +93,10 @@ export interface UpgradeParts {
   reportFault(error: unknown): void;
 }
 
+function heard(ws: UwsWebSocket): void {
+  ws.getUserData().socket.sink?.heard();
+}
+
 export function uwsBehavior(door: SocketDoor, parts: UpgradeParts): UwsSocketBehavior {
   return {
     maxPayloadLength: door.longestMessageBytes,
@@ -126,6 +132,8 @@ export function uwsBehavior(door: SocketDoor, parts: UpgradeParts): UwsSocketBeh
         socket.close(CLOSE_CODES.SERVER_FAULT, 'the server failed');
       }
     },
+    ping: heard,
+    pong: heard,
     drain: (ws) => {
       ws.getUserData().socket.sink?.drained();
     },

@@ -13,7 +13,7 @@ export const CLOSE_CODES = {
   GOING_AWAY: 1001,
   TEXT_MESSAGE: 1003,
   BAD_FRAME: 1007,
-  /** A frame that only the server may send, or a breach of another rule. */
+  /** A frame that only the server may send, a message that does not become whole, or a breach of another rule. */
   NOT_ALLOWED: 1008,
   TOO_LARGE: 1009,
   SERVER_FAULT: 1011,

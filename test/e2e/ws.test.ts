@@ -2,6 +2,7 @@
  * WebSocket requests against a real server, over both transports: values against truths known on paper, the rules of ids,
  * cancels, models and goodbyes.
  */
+import * as api from '@opentelemetry/api';
 import t from 'tap';
 import { DATA_TYPES, type DataType as DataTypeName } from '../../src/core/data-types.js';
 import { DataType } from '../../src/wire/generated/data-type.js';
@@ -12,6 +13,8 @@ import { linkedRepository, startTestServer } from '../support/running.js';
 import { addSub } from '../support/truth.js';
 import { byteStrings, fp32, int64 } from '../support/v2-wire.js';
 import { WsClient } from '../support/ws-client.js';
+
+const TRACE_ID = '1'.repeat(32);
 
 function bytesOf(numbers: { readonly buffer: ArrayBufferLike }): Buffer {
   return Buffer.from(numbers.buffer as ArrayBuffer);
@@ -216,3 +219,34 @@ for (const transport of ['uws', 'node'] as const) {
     });
   });
 }
+
+t.test('a request that its caller samples becomes spans, one for each stage it had', async (t) => {
+  const spans: Array<{ name: string; traceId: string | undefined }> = [];
+  const startSpan = (name: string, _options?: api.SpanOptions, context?: api.Context): api.Span => {
+    const parent = context === undefined ? undefined : api.trace.getSpanContext(context);
+    spans.push({ name, traceId: parent?.traceId });
+    return api.trace.wrapSpanContext({ traceId: TRACE_ID, spanId: '3'.repeat(16), traceFlags: 1 });
+  };
+  const startActiveSpan = (): never => {
+    throw new Error('not used');
+  };
+  api.trace.setGlobalTracerProvider({ getTracer: () => ({ startSpan, startActiveSpan }) });
+  t.teardown(() => {
+    api.trace.disable();
+  });
+  const { server } = await startTestServer(t, linkedRepository(t, ['identity_fp32']), { tracing: true });
+  const client = await WsClient.open(server.port);
+  await hello(client);
+  const ask = async (more: { traceparent?: string }): Promise<void> => {
+    client.send(requestFrame({ id: 1, model: 'identity_fp32', inputs: [floats('INPUT0', [1, 2])], ...more }));
+    t.same(outputFloats(await client.frame(), 0), [1, 2]);
+  };
+  await ask({});
+  await ask({ traceparent: `00-${TRACE_ID}-${'2'.repeat(16)}-00` });
+  t.same(spans, [], 'only those that the caller samples');
+  await ask({ traceparent: `00-${TRACE_ID}-${'2'.repeat(16)}-01` });
+  t.match(spans[0], { name: 'infer identity_fp32', traceId: TRACE_ID });
+  const stages = spans.slice(1).map(({ name }) => name);
+  t.ok(stages.includes('decode') && stages.includes('run'), stages.join(' '));
+  client.close();
+});

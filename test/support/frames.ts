@@ -30,11 +30,12 @@ export interface SentRequest {
   readonly priority?: number;
   readonly routingKey?: string;
   readonly wantTimes?: boolean;
+  readonly traceparent?: string;
 }
 
 export function requestFrame(sent: SentRequest): Uint8Array {
   const builder = new Builder(256);
-  const texts = [sent.model, sent.version, sent.routingKey].map((text) =>
+  const texts = [sent.model, sent.version, sent.routingKey, sent.traceparent].map((text) =>
     text === undefined ? 0 : builder.createString(text),
   );
   const inputs = InferRequest.createInputsVector(
@@ -58,6 +59,7 @@ export function requestFrame(sent: SentRequest): Uint8Array {
   if (outputs !== 0) InferRequest.addOutputs(builder, outputs);
   InferRequest.addDeadlineMs(builder, sent.deadlineMs ?? 0);
   InferRequest.addPriority(builder, sent.priority ?? 0);
+  if (texts[3] !== 0) InferRequest.addTraceparent(builder, texts[3]!);
   InferRequest.addWantTimes(builder, sent.wantTimes ?? false);
   const request = InferRequest.endInferRequest(builder);
   Frame.startFrame(builder);

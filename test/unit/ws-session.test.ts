@@ -8,6 +8,9 @@ import type { Snapshot } from '../../src/core/snapshot.js';
 import type { SocketCaller } from '../../src/core/socket.js';
 import { FRAME_FLAGS, FRAME_KINDS } from '../../src/engine/frame-facts.js';
 import { OriginRule } from '../../src/serving/origin.js';
+import { Exemplars } from '../../src/metrics/exemplars.js';
+import { FrameTraces } from '../../src/metrics/frame-traces.js';
+import type { TracedRequest, Tracer } from '../../src/metrics/tracing.js';
 import { Admission } from '../../src/serving/admission.js';
 import type { SocketLimits } from '../../src/serving/ws-context.js';
 import { WsDoor } from '../../src/serving/ws-door.js';
@@ -288,6 +291,90 @@ t.test('an old socket is asked to open another', async (t) => {
   door.look();
   t.equal(socket.last.goodbye()?.reason(), 2);
   t.equal(socket.end?.code, 1001);
+});
+
+t.test(
+  'a message that does not become whole ends the socket; control frames are a sign of life',
+  async (t) => {
+    const { clock, door, open, say } = setUp({ idleSeconds: 10, lifetimeMs: Infinity });
+    const [mute, pinged, busy] = [open(), open(), open()];
+    const look = (nowMs: number): void => {
+      clock.nowMs = nowMs;
+      door.look();
+    };
+    look(15_000);
+    pinged.sink.heard();
+    say(busy.sink, request(1));
+    look(15_001);
+    look(19_999);
+    t.equal(mute.socket.end, undefined);
+    look(20_000);
+    t.equal(mute.socket.end?.code, 1008);
+    t.match(mute.socket.end?.reason, /whole message within 20 s/);
+    look(35_000);
+    t.equal(pinged.socket.end, undefined);
+    t.equal(busy.socket.end, undefined);
+    busy.sink.drained();
+    look(35_001);
+    t.equal(pinged.socket.end?.code, 1008);
+    look(55_000);
+    t.equal(busy.socket.end, undefined, 'it has taken answers');
+    look(55_001);
+    t.equal(busy.socket.end?.code, 1008);
+  },
+);
+
+t.test('a request that its caller samples is traced to its end, and no other', async (t) => {
+  const { engine, door, open, say, answer } = setUp();
+  const written: TracedRequest[] = [];
+  const tracer = { write: (traced: TracedRequest) => written.push(traced) } as unknown as Tracer;
+  const exemplars = new Exemplars();
+  const parent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`;
+  const traced = (id: number, number = 1, text = parent): AnnouncedFrame =>
+    request(id, { number, flags: FRAME_FLAGS.HAS_TRACEPARENT, texts: ['', '', '', text] });
+  const first = open();
+  say(first.sink, traced(1));
+  answer(0, 1);
+  t.equal(written.length, 0, 'tracing is off');
+
+  door.traces = new FrameTraces(tracer, exemplars, '/v2/ws');
+  say(first.sink, traced(2));
+  say(first.sink, request(3));
+  t.equal(written.length, 0, 'not before the answer');
+  answer(1, 2);
+  answer(2, 3);
+  t.equal(written.length, 1, 'the one that is sampled');
+  const [answered] = written.splice(0);
+  t.match(answered, { trace: { traceId: '1'.repeat(32) }, isServerFault: false });
+  t.equal(answered?.target?.version, '2');
+  t.same(answered?.attributes, { 'network.protocol.name': 'websocket', 'url.path': '/v2/ws' });
+  const noted = exemplars.of(answered!.target!, 'ws') ?? [];
+  t.same(
+    noted.filter((exemplar) => exemplar !== undefined).map(({ traceId }) => traceId),
+    ['1'.repeat(32)],
+  );
+
+  say(first.sink, traced(4, 1, parent.replace(/01$/, '00')));
+  say(first.sink, traced(5, 1, 'nonsense'));
+  answer(3, 4);
+  answer(4, 5);
+  t.equal(written.length, 0, 'neither unsampled nor nonsense');
+
+  say(first.sink, traced(6, 99));
+  t.match(written.splice(0), [{ target: undefined, attributes: { 'error.type': 'BAD_REQUEST' } }]);
+  engine.refusals.push({ code: 'QUEUE_FULL', message: 'no room' });
+  say(first.sink, traced(7));
+  t.match(written.splice(0), [
+    { target: { version: '2' }, isServerFault: true, attributes: { 'error.type': 'QUEUE_FULL' } },
+  ]);
+  say(first.sink, traced(8));
+  first.sink.closed(1006);
+  engine.fail(engine.submissions.at(-1)!, 'CANCELLED', 'gone');
+  t.match(written.splice(0), [{ isServerFault: false, attributes: { 'error.type': 'CANCELLED' } }]);
+  const second = open();
+  say(second.sink, request(1));
+  answer(engine.submissions.length - 1, 1);
+  t.equal(written.length, 0, 'a request object that comes again is not traced again');
 });
 
 t.test('new models are told, under numbers that stay', async (t) => {
