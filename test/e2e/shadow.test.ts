@@ -8,9 +8,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { MismatchRow, ShadowReport } from '../../src/shadow/report.js';
 import { digitsRepository, heldOutPixels } from '../support/digits.js';
+import { DataType } from '../../src/wire/generated/data-type.js';
+import { requestFrame } from '../support/frames.js';
 import { ask, type RawReply } from '../support/raw-http.js';
 import { FAULTS, FAULTY_PARTS, startTestServer } from '../support/running.js';
 import { fp32, wireBody } from '../support/v2-wire.js';
+import { WsClient } from '../support/ws-client.js';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 const BINARY = '"parameters":{"binary_data_output":true}';
@@ -138,6 +141,46 @@ t.test('a mismatch can be downloaded and sent again', async (t) => {
   }
   t.equal((await rig.admin('GET', '/shadow/digits/mismatches/77-1')).status, 404);
   t.equal((await part('nothing')).status, 400);
+});
+
+t.test('requests that come as frames are sampled and compared as those over HTTP are', async (t) => {
+  const rig = await digits(t, [1, -1]);
+  await rig.setShadow({ version: '2', of: '1' });
+  const images = heldOutPixels().slice(0, 20);
+  const client = await WsClient.open(rig.port);
+  await client.frame();
+  const probabilities: Buffer[] = [];
+  for (const [id, pixels] of images.entries()) {
+    const input = {
+      name: 'pixels',
+      datatype: DataType.FP32,
+      shape: [1, pixels.length],
+      data: fp32(...pixels),
+    };
+    client.send(requestFrame({ id, model: 'digits', version: '1', inputs: [input] }));
+    const answer = (await client.frame()).response();
+    t.equal(answer?.version(), '1', 'the primary answers');
+    probabilities.push(Buffer.from(answer!.outputs(0)!.dataArray()!));
+  }
+  client.close();
+  const { facts } = await rig.settled();
+  t.match(facts, { sampled: images.length, compared: images.length });
+  t.ok((facts?.apart ?? 0) > 0, `${facts?.apart} apart`);
+
+  const list = await rig.admin('GET', '/shadow/digits/mismatches');
+  const [worst] = (JSON.parse(list.body.toString()) as { mismatches: MismatchRow[] }).mismatches;
+  t.match(worst, { primary: '1', shadow: '2', hasBodies: true, rows: 1 });
+  const kept = await rig.admin('GET', `/shadow/digits/mismatches/${worst?.id}?part=request`);
+  const headLength = String(kept.headers['inference-header-content-length']);
+  const again = await ask(rig.port, 'POST', '/v2/models/digits/versions/1/infer', kept.body, {
+    'inference-header-content-length': headLength,
+  });
+  t.equal(again?.status, 200, 'what was kept of a frame is a request over HTTP');
+  const tensors = again!.body.subarray(Number(again!.headers['inference-header-content-length']));
+  t.ok(
+    probabilities.some((bytes) => tensors.indexOf(bytes) >= 0),
+    'that gets the answer which the frame got',
+  );
 });
 
 t.test('rules are checked, and a shadow that cannot run says why', async (t) => {
