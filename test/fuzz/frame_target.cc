@@ -1,4 +1,5 @@
-// Any bytes as a WebSocket message. Whatever passes must lie inside the message, for every kind of model.
+// Any bytes as a WebSocket message. Whatever passes must lie inside the message, for every kind of model, but
+// for masks that are made.
 #include <cstdlib>
 
 #include "../native/frames.h"
@@ -19,6 +20,7 @@ const std::vector<ModelSpec>& Specs() {
       OneInput(DataType::kInt64, {}, 0),
       Model({Tensor("a", DataType::kInt32, {1}), Tensor("b", DataType::kFp64, {2})},
             {Tensor("y", DataType::kFp32, {2}), Tensor("z", DataType::kFp32, {2})}),
+      Padded(Tensor("x", DataType::kFp32, {-1}), 0, {}, Tensor("y", DataType::kFp32, {-1}), true),
   };
   return specs;
 }
@@ -33,18 +35,20 @@ unsigned Touch(const uint8_t* bytes, size_t count) {
   return sum;
 }
 
-bool IsInside(const Request& request, const void* bytes, size_t count) {
+bool IsInside(const AlignedBuffer& buffer, const void* bytes, size_t count) {
   const auto* at = static_cast<const uint8_t*>(bytes);
-  const uint8_t* begin = request.body.data();
-  return at >= begin && count <= request.body.size() &&
-         static_cast<size_t>(at - begin) <= request.body.size() - count;
+  const uint8_t* begin = buffer.data();
+  return at >= begin && count <= buffer.size() && static_cast<size_t>(at - begin) <= buffer.size() - count;
 }
 
 void CheckInputs(const Request& request, const ModelSpec& spec) {
   Require(request.inputs.size() == spec.inputs.size() && request.rows >= 1);
   for (size_t i = 0; i < request.inputs.size(); ++i) {
     const RequestInput& input = request.inputs[i];
-    Require(IsInside(request, input.bytes, input.byte_count));
+    // A mask that the client left out is made beside the message.
+    const bool may_be_made = (spec.optional_inputs >> i & 1) != 0;
+    Require(IsInside(request.body, input.bytes, input.byte_count) ||
+            (may_be_made && IsInside(request.tensors, input.bytes, input.byte_count)));
     if (spec.inputs[i].type != DataType::kBytes)
       Require(input.byte_count == static_cast<size_t>(input.elements) * DataTypeBytes(spec.inputs[i].type));
     Require(Touch(input.bytes, input.byte_count) < ~0u);
@@ -65,7 +69,7 @@ void FuzzFrame(const uint8_t* bytes, size_t size) {
   if (head.kind != FrameKind::kRequest) return;
   for (const std::string_view text : {head.model, head.version, head.routing_key, head.traceparent}) {
     if (text.data() == nullptr) continue;
-    Require(IsInside(request, text.data(), text.size()));
+    Require(IsInside(request.body, text.data(), text.size()));
     Require(Touch(reinterpret_cast<const uint8_t*>(text.data()), text.size()) < ~0u);
   }
   for (const ModelSpec& spec : Specs()) {
@@ -80,6 +84,8 @@ std::vector<FuzzBytes> FrameSeeds() {
   const SentTensor scalar{nullptr, 0, DataType::INT64, {}, BytesOf<int64_t>({7})};
   const SentTensor a{nullptr, 0, DataType::INT32, {1, 1}, BytesOf<int32_t>({5})};
   const SentTensor b{"b", 0, DataType::FP64, {1, 2}, BytesOf<double>({1.5, 2.5})};
+  const SentTensor mask{"m", 0, DataType::INT32, {1, 3}, BytesOf<int32_t>({1, 0, 1})};
+  const SentTensor three{"x", 0, DataType::FP32, {1, 3}, BytesOf<float>({1, 2, 3})};
   const SentTensor empty{"x", 0, DataType::FP32, {1, 0}, {}};
   SentTensor deep = floats;
   deep.shape.assign(17, 1);

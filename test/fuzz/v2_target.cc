@@ -19,6 +19,7 @@ const std::vector<ModelSpec>& Specs() {
       OneInput(DataType::kBytes, {2}),
       Model({Tensor("a", DataType::kInt32, {1}), Tensor("b", DataType::kFp64, {2})},
             {Tensor("y", DataType::kFp32, {2}), Tensor("z", DataType::kFp16, {2})}),
+      Padded(Tensor("x", DataType::kFp32, {-1}), 0, {}, Tensor("y", DataType::kFp32, {-1}), true),
   };
   return specs;
 }
