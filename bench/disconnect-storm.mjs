@@ -2,13 +2,10 @@
 // Clients that leave: so many connections a second break off, in turn at six moments of a request, while other clients go
 // on asking and check every answer. Afterwards nothing may be left inside the server.
 // Usage: node bench/disconnect-storm.mjs [--per-second 1000] [--seconds 30] [--good 16] [--seed 1]
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { ROOT } from './paths.mjs';
+import { addSubRow, isRightSum, startFaultyServer } from './faulty-add-sub.mjs';
 import { MOMENTS, openConnection, pause } from './row-connection.mjs';
 import { seededRandom } from './row-truth.mjs';
 
@@ -23,41 +20,12 @@ const { values } = parseArgs({
 const perSecond = Number(values['per-second']);
 const seconds = Number(values.seconds);
 const chance = seededRandom(Number(values.seed));
-const WIDTH = 16;
-const SLOW_MARK = -1004;
 const SETTLE_MS = 5_000;
 
-const server = spawn(
-  process.execPath,
-  [join(ROOT, 'bench/faulty-server.mjs'), join(ROOT, 'build/models'), '--inlineBudgetUs', '0'],
-  { stdio: ['ignore', 'pipe', 'inherit'] },
-);
-const [line] = await once(createInterface({ input: server.stdout }), 'line');
-const addresses = JSON.parse(line);
-const url = new URL(addresses.url);
-
-/** One row for add_sub whose sum is known; `slowMs` makes its run that much longer, so that leaving finds it queued or running. */
-function request(seed, slowMs) {
-  const a = Float32Array.from({ length: WIDTH }, (_, i) => seed + i);
-  if (slowMs > 0) a.set([SLOW_MARK, slowMs]);
-  const inputs = ['INPUT0', 'INPUT1'].map((name) => ({
-    ...{ name, shape: [1, WIDTH], datatype: 'FP32' },
-    parameters: { binary_data_size: 4 * WIDTH },
-  }));
-  const json = Buffer.from(JSON.stringify({ inputs, parameters: { binary_data_output: true } }));
-  const body = Buffer.concat([json, Buffer.from(a.buffer), Buffer.from(a.buffer)]);
-  const head = `POST /v2/models/add_sub/infer HTTP/1.1\r\nHost: storm\r\nInference-Header-Content-Length: ${json.length}\r\nContent-Length: ${body.length}\r\n\r\n`;
-  return { a, head: Buffer.from(head), body };
-}
-
-function isRight({ a }, reply) {
-  if (reply?.status !== 200) return false;
-  const sums = reply.body.subarray(reply.headLength, reply.headLength + 4 * WIDTH);
-  return sums.equals(Buffer.from(a.map((x) => x + x).buffer));
-}
+const { child: server, url, admin } = await startFaultyServer();
 
 async function facts() {
-  const { models } = await (await fetch(`${addresses.admin}/models`)).json();
+  const { models } = await (await fetch(`${admin}/models`)).json();
   const { stats } = models.find(({ name }) => name === 'add_sub').versions[0];
   const status = readFileSync(`/proc/${server.pid}/status`, 'utf8');
   const rssMib = Number(/VmRSS:\s+(\d+)/.exec(status)[1]) / 1024;
@@ -70,10 +38,10 @@ let isOver = false;
 async function goodClient(number) {
   const connection = await openConnection(url);
   for (let i = 0; !isOver; i += 1) {
-    const made = request(number * 1000 + (i % 500), 0);
+    const made = addSubRow({ seed: number * 1000 + (i % 500) });
     const reply = await connection.ask(made);
     if (reply === undefined) return void (ledger.lost += 1);
-    ledger[isRight(made, reply) ? 'good' : 'wrong'] += 1;
+    ledger[isRightSum(made, reply) ? 'good' : 'wrong'] += 1;
   }
   connection.close();
 }
@@ -81,7 +49,9 @@ async function goodClient(number) {
 async function leavingClient(moment) {
   const connection = await openConnection(url).catch(() => undefined);
   if (connection === undefined) return void (ledger.refused += 1);
-  await connection.abandon(request(7, chance.below(4) === 0 ? 1 + chance.below(3) : 0), chance, moment);
+  // A slow run is left while it waits or runs.
+  const slowMs = chance.below(4) === 0 ? 1 + chance.below(3) : 0;
+  await connection.abandon(addSubRow({ seed: 7, slowMs }), chance, moment);
   ledger.left += 1;
 }
 
@@ -106,8 +76,8 @@ for (const untilMs = performance.now() + SETTLE_MS; after.inFlight > 0 && perfor
   after = await facts();
 }
 const last = await openConnection(url);
-const known = request(42, 0);
-const isAlive = isRight(known, await last.ask(known));
+const known = addSubRow({ seed: 42 });
+const isAlive = isRightSum(known, await last.ask(known));
 last.close();
 
 console.log(

@@ -3,12 +3,11 @@
 // feel it. Callers ask in bursts for a run that takes far longer than their deadline; then one run hangs for good while a
 // neighbour is loaded at a fixed rate, beside the same load before.
 // Usage: node bench/hung-run.mjs [--bursts 10] [--callers 32] [--deadline-ms 200] [--seconds 10] [--rate 500]
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { parseArgs, promisify } from 'node:util';
+import { addSubRow, startFaultyServer } from './faulty-add-sub.mjs';
 import { BENCH_BUILD, ROOT } from './paths.mjs';
 import { openConnection, pause } from './row-connection.mjs';
 
@@ -22,33 +21,12 @@ const { values } = parseArgs({
   },
 });
 const deadlineMs = Number(values['deadline-ms']);
-const WIDTH = 16;
-const SLOW_MARK = -1004;
 const LATE_MS = 1_500;
 const FOR_GOOD_MS = 100_000;
 const MOST_OVERSHOOT_MS = 10;
 const MOST_CHANGE = 1.1;
 
-const server = spawn(
-  process.execPath,
-  [join(ROOT, 'bench/faulty-server.mjs'), join(ROOT, 'build/models'), '--inlineBudgetUs', '0'],
-  { stdio: ['ignore', 'pipe', 'inherit'] },
-);
-const [line] = await once(createInterface({ input: server.stdout }), 'line');
-const url = new URL(JSON.parse(line).url);
-
-function request(slowMs) {
-  const a = Float32Array.from({ length: WIDTH }, (_, i) => i);
-  if (slowMs > 0) a.set([SLOW_MARK, slowMs]);
-  const inputs = ['INPUT0', 'INPUT1'].map((name) => ({
-    ...{ name, shape: [1, WIDTH], datatype: 'FP32' },
-    parameters: { binary_data_size: 4 * WIDTH },
-  }));
-  const json = Buffer.from(JSON.stringify({ inputs, parameters: { binary_data_output: true } }));
-  const body = Buffer.concat([json, Buffer.from(a.buffer), Buffer.from(a.buffer)]);
-  const head = `POST /v2/models/add_sub/infer HTTP/1.1\r\nHost: hung\r\nSluice-Deadline-Ms: ${deadlineMs}\r\nInference-Header-Content-Length: ${json.length}\r\nContent-Length: ${body.length}\r\n\r\n`;
-  return { head: Buffer.from(head), body };
-}
+const { child: server, url } = await startFaultyServer();
 
 const byStatus = {};
 const overshootsMs = [];
@@ -66,7 +44,7 @@ async function burst(slowMs) {
   const connections = await Promise.all(
     Array.from({ length: Number(values.callers) }, () => openConnection(url)),
   );
-  await Promise.all(connections.map((connection) => call(connection, request(slowMs))));
+  await Promise.all(connections.map((connection) => call(connection, addSubRow({ slowMs, deadlineMs }))));
   for (const connection of connections) connection.close();
 }
 
