@@ -41,6 +41,8 @@ class CompletionPort {
   void TellEarly(Request* request) { Complete(&request, 1); }
   void Post(std::function<void()> post);
 
+  // The loop has not looked yet since something was finished. Any thread.
+  bool is_wake_pending() const { return is_woken_.load(std::memory_order_acquire); }
   // Requests acquired and not released.
   size_t outstanding() const { return outstanding_; }
   void CancelAll();

@@ -113,10 +113,12 @@ void Engine::Work() {
         FailDropped(&request, 1);
       }
     }
-    if (!run.finished.empty()) CompleteRequests(version, run.finished.data(), run.finished.size());
+    if (run.finished.empty()) continue;
+    const CompletionPort* port = run.finished.front()->port;
+    CompleteRequests(version, run.finished.data(), run.finished.size());
     // On a shared core the loop delivers now, and brings what its clients send next: the next batch is
-    // fuller.
-    if (options_.loop_rest_ns > 0) sched_yield();
+    // fuller. Where it has done so already, others would only take our time.
+    if (options_.loop_rest_ns > 0 && port->is_wake_pending()) sched_yield();
   }
 }
 
