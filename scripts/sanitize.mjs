@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 // The native code under a sanitizer: its own tests, then the addon below the tests that start whole servers.
-// Usage: node scripts/sanitize.mjs address|thread [--native-only] [test file ...]     (default: everything in test/e2e)
+// Usage: node scripts/sanitize.mjs address|thread [--native-only] [test file ...]
+// Default: everything in test/e2e and test/lifetime; the unit and contract tests load no addon.
 // Ends with `N passed, N failed`; a report of the sanitizer is a failure, and is printed.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -12,6 +13,7 @@ import { bringHeaders } from './setup/headers.mjs';
 import { cmakeDefinitions } from './setup/native.mjs';
 import { filesBelow, ROOT } from './setup/stamp.mjs';
 import { Progress, SetupError } from './setup/step.mjs';
+import { PROGRAMS } from './test/native.mjs';
 
 // Node never frees everything at its end, so leaks are looked for in the native tests only. It, and ONNX Runtime, are not
 // built for the thread sanitizer.
@@ -44,6 +46,7 @@ if (!Object.hasOwn(KINDS, kind ?? '')) {
 const { flags, library, variables, native, servers } = KINDS[kind];
 const out = join('build', kind);
 const reports = join(ROOT, out, 'reports');
+const packageRoot = join(ROOT, out, 'package');
 
 function optionsFor(options) {
   const path = join(reports, 'report');
@@ -54,17 +57,29 @@ function optionsFor(options) {
 
 async function build() {
   const progress = new Progress();
+  const target = values['native-only'] ? ['--target', 'sluice_test_programs'] : [];
   const definitions = cmakeDefinitions(await bringHeaders({ progress }));
   await progress.step(`build with -fsanitize=${flags}`, (run) =>
     run(
       join(ROOT, 'node_modules/.bin/cmake-js'),
       [
         ...['compile', '--out', out, '--config', 'Release', '--log-level', 'warn', ...definitions],
-        ...[`--CDSLUICE_SANITIZE=${flags}`, '--parallel', String(availableParallelism())],
+        ...[`--CDSLUICE_SANITIZE=${flags}`, '--parallel', String(availableParallelism()), ...target],
       ],
       { cwd: ROOT, failure: 'the build with a sanitizer failed' },
     ),
   );
+}
+
+/** A package like this one over the addon with the sanitizer: the command finds its addon beside itself. */
+function assemblePackage() {
+  rmSync(packageRoot, { recursive: true, force: true });
+  mkdirSync(join(packageRoot, 'build'), { recursive: true });
+  // Modules know themselves by their real path, so they are copied; what is only read is linked.
+  cpSync(join(ROOT, 'dist'), join(packageRoot, 'dist'), { recursive: true });
+  for (const name of ['package.json', 'node_modules', 'schemas', 'examples', 'build/models'])
+    symlinkSync(join(ROOT, name), join(packageRoot, name));
+  symlinkSync(join(ROOT, out, 'Release'), join(packageRoot, 'build/Release'));
 }
 
 /** Runs a program to its end; its last line with counts, or one failure. */
@@ -94,7 +109,7 @@ function runServers(testFiles) {
   const env = {
     ...optionsFor(servers),
     LD_PRELOAD: preload,
-    SLUICE_TEST_ADDONS: join(ROOT, out, 'Release'),
+    SLUICE_TEST_PACKAGE: packageRoot,
   };
   const test = [process.execPath, 'scripts/test.mjs', '--no-setup', ...testFiles];
   return counted('setarch', ['-R', ...test], env);
@@ -111,14 +126,14 @@ await runMain(async () => {
   rmSync(reports, { recursive: true, force: true });
   mkdirSync(reports, { recursive: true });
   await build();
+  assemblePackage();
 });
 if (process.exitCode !== undefined && process.exitCode !== 0) throw new SetupError('the set-up failed');
 
-const chosen =
-  files.length > 0 ? files : filesBelow(join(ROOT, 'test/e2e')).map((path) => path.slice(ROOT.length + 1));
+const groups = ['test/e2e', 'test/lifetime'].flatMap((group) => filesBelow(join(ROOT, group)));
+const chosen = files.length > 0 ? files : groups.map((path) => path.slice(ROOT.length + 1));
 const parts = [
-  runNative('sluice_native_tests'),
-  runNative('sluice_thread_tests'),
+  ...PROGRAMS.map(runNative),
   ...(values['native-only'] ? [] : [runServers(chosen.filter((path) => path.endsWith('.test.ts')))]),
 ];
 const reported = printReports();

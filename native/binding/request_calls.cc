@@ -40,20 +40,34 @@ Napi::Value Refuse(const Napi::CallbackInfo& info, AddonState* state, ModelVersi
 
 // For a request that was accepted a moment ago.
 Napi::Value Withdraw(const Napi::CallbackInfo& info, AddonState* state, ModelVersion* version,
-                     Request* request) {
+                     Request* request, const Status& status) {
   request->version = nullptr;
-  const Napi::Value answer =
-      Refuse(info, state, version, request, Status(Code::kDraining, "the server is shutting down"));
+  const Napi::Value answer = Refuse(info, state, version, request, status);
   version->Withdrawn();
   return answer;
 }
 
+// May throw: then the request was not accepted.
 Napi::Value Accept(const Napi::CallbackInfo& info, AddonState* state, ModelVersion* version, uint32_t handle,
                    Request* request) {
   request->decoded_ns = NowNs();
-  version->Accepted();
   state->batcher()->Add(version, handle, request);
+  request->version = version;
+  version->Accepted();
   return Number(info, request->ticket);
+}
+
+// The same for a body that takes long to decode.
+Napi::Value AcceptLong(const Napi::CallbackInfo& info, AddonState* state, ModelVersion* version,
+                       Request* request) {
+  request->version = version;
+  version->Accepted();
+  try {
+    if (state->engine()->SubmitForDecode(request)) return Number(info, request->ticket);
+  } catch (const std::exception&) {
+    return Withdraw(info, state, version, request, Status(Code::kQueueFull, kNoMemoryText));
+  }
+  return Withdraw(info, state, version, request, RefusalOf(*version, Code::kDraining));
 }
 
 void AttachShadow(AddonState* state, const ModelVersion& version, Request* request) {
@@ -171,18 +185,14 @@ Napi::Value Submit(const Napi::CallbackInfo& info) {
     if (V2Decoder::IsLong(version->spec(), size, head_length)) {
       request->body.Append(bytes, size);
       request->head_length = head_length;
-      request->version = version;
-      version->Accepted();
-      if (state->engine()->SubmitForDecode(request)) return Number(info, request->ticket);
-      return Withdraw(info, state, version, request);
+      return AcceptLong(info, state, version, request);
     }
     const Status status = state->decoder()->v2()->Decode(version->spec(), bytes, size, head_length, request);
     if (!status.ok()) return Refuse(info, state, version, request, status);
+    return Accept(info, state, version, handle, request);
   } catch (const std::bad_alloc&) {
-    return Refuse(info, state, version, request, Status(Code::kQueueFull, "out of memory for the request"));
+    return Refuse(info, state, version, request, Status(Code::kQueueFull, kNoMemoryText));
   }
-  request->version = version;
-  return Accept(info, state, version, handle, request);
 }
 
 Napi::Value SubmitBody(const Napi::CallbackInfo& info) {
@@ -201,22 +211,16 @@ Napi::Value SubmitBody(const Napi::CallbackInfo& info) {
   if (const Code code = Unread(state, *version, handle, *request); code != Code::kOk)
     return Refuse(info, state, version, request, RefusalOf(*version, code));
   request->head_length = static_cast<int64_t>(info[1].As<Napi::Number>().DoubleValue());
-  if (RequestDecoder::IsLong(version->spec(), *request)) {
-    request->version = version;
-    version->Accepted();
-    if (state->engine()->SubmitForDecode(request)) return Number(info, request->ticket);
-    return Withdraw(info, state, version, request);
-  }
+  if (RequestDecoder::IsLong(version->spec(), *request)) return AcceptLong(info, state, version, request);
   try {
     // An empty body still needs memory that the parser may read.
     request->body.Reserve(1);
     const Status status = state->decoder()->DecodeOwned(version->spec(), request);
     if (!status.ok()) return Refuse(info, state, version, request, status);
+    return Accept(info, state, version, handle, request);
   } catch (const std::bad_alloc&) {
-    return Refuse(info, state, version, request, Status(Code::kQueueFull, "out of memory for the request"));
+    return Refuse(info, state, version, request, Status(Code::kQueueFull, kNoMemoryText));
   }
-  request->version = version;
-  return Accept(info, state, version, handle, request);
 }
 
 Napi::Value Flush(const Napi::CallbackInfo& info) {
@@ -251,7 +255,7 @@ Napi::Value Cancel(const Napi::CallbackInfo& info) {
   request->is_cancelled.store(true, std::memory_order_relaxed);
   auto* version = static_cast<ModelVersion*>(request->version);
   if (version != nullptr && state->engine()->scheduler()->Cancel(version->queue(), request)) {
-    request->Fail(RefusalOf(*version, Code::kCancelled));
+    FailRefused(*version, Code::kCancelled, request);
     version->stats.Ended(&request, 1, NowNs());
     state->port()->CompleteOnLoop(request);
   }

@@ -4,6 +4,7 @@
 
 #include <simdjson.h>
 
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -12,9 +13,27 @@
 
 namespace sluice {
 
+// Throws std::bad_alloc where it is memory that is missing, not JSON.
 inline Status BadJson(simdjson::error_code error) {
+  if (error == simdjson::MEMALLOC) throw std::bad_alloc();
   return Status(Code::kBadRequest,
                 std::string("the body is not valid JSON: ") + simdjson::error_message(error));
+}
+
+// Begins to read `length` bytes that have padding behind them. simdjson does not see when it found no memory
+// for its strings, and a parser that found none is not to be used again: both are made good here.
+inline simdjson::error_code Iterate(simdjson::ondemand::parser* parser, const char* json, size_t length,
+                                    simdjson::ondemand::document* document) {
+  struct Within : simdjson::ondemand::document {
+    static bool HasNoStrings(simdjson::ondemand::document* one) {
+      return (one->*(&Within::iter)).string_buf_loc() == nullptr;
+    }
+  };
+  simdjson::error_code error =
+      parser->iterate(json, length, length + simdjson::SIMDJSON_PADDING).get(*document);
+  if (error == simdjson::SUCCESS && Within::HasNoStrings(document)) error = simdjson::MEMALLOC;
+  if (error == simdjson::MEMALLOC) *parser = simdjson::ondemand::parser();
+  return error;
 }
 
 inline Status Expected(const char* what, const std::string& where) {

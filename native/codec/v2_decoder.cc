@@ -66,9 +66,10 @@ Status V2Decoder::DecodeAny(const ModelSpec& spec, const uint8_t* bytes, size_t 
   if (Status status = head_.Parse(spec, json, json_size, &plan_, &request->tensors); !status.ok())
     return status;
   if (slot != nullptr && !plan_.has_json_tensor) {
-    slot->serial = spec.serial;
+    slot->serial = 0;  // nothing is kept until all of it is there
     slot->json.assign(reinterpret_cast<const char*>(bytes), json_size);
     slot->plan = plan_;
+    slot->serial = spec.serial;
   }
   return Apply(spec, plan_, bytes + json_size, size - json_size, is_owned, request);
 }

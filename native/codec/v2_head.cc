@@ -47,8 +47,7 @@ Status V2Head::Parse(const ModelSpec& spec, const char* json, size_t length, V2P
   tensors->Clear();
 
   simdjson::ondemand::document document;
-  if (const error_code error =
-          parser_.iterate(json, length, length + simdjson::SIMDJSON_PADDING).get(document)) {
+  if (const error_code error = Iterate(&parser_, json, length, &document)) {
     if (error == simdjson::EMPTY) return Expected("a V2 infer request in JSON", "the body, got nothing");
     return BadJson(error);
   }

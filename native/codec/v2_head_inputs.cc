@@ -93,8 +93,7 @@ Status V2Head::ParseInput(Object object) {
     simdjson::ondemand::document late;
     array elements;
     const std::string_view json = draft.late_tensor;
-    error_code error =
-        late_parser_.iterate(json.data(), json.size(), json.size() + simdjson::SIMDJSON_PADDING).get(late);
+    error_code error = Iterate(&late_parser_, json.data(), json.size(), &late);
     if (!error) error = late.get_array().get(elements);
     if (error) return BadJson(error);
     if (status = ParseTensor(elements, &draft); !status.ok()) return status;

@@ -7,18 +7,34 @@ namespace {
 constexpr size_t kKeptBytes = 64 * 1024;
 }  // namespace
 
-Request* CompletionPort::Acquire() {
-  uint32_t ticket;
-  if (free_tickets_.empty()) {
-    ticket = static_cast<uint32_t>(all_.size());
-    all_.push_back(std::make_unique<Request>());
-    is_taken_.push_back(false);
-    all_.back()->ticket = ticket;
-    all_.back()->port = this;
-  } else {
-    ticket = free_tickets_.back();
-    free_tickets_.pop_back();
+// One request more in the pool, and room for it wherever it may have to stand.
+void CompletionPort::AddOne() {
+  const size_t count = all_.size() + 1;
+  auto request = std::make_unique<Request>();
+  if (count > all_.capacity()) {
+    const size_t room = 2 * count;
+    is_taken_.reserve(room);
+    free_tickets_.reserve(room);
+    resting_tickets_.reserve(room);
+    // A request may stand there twice: told early, and let go.
+    ready_.reserve(2 * room);
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      finished_.reserve(2 * room);
+    }
+    all_.reserve(room);
   }
+  request->ticket = static_cast<uint32_t>(all_.size());
+  request->port = this;
+  free_tickets_.push_back(request->ticket);
+  is_taken_.push_back(false);
+  all_.push_back(std::move(request));
+}
+
+Request* CompletionPort::Acquire() {
+  if (free_tickets_.empty()) AddOne();
+  const uint32_t ticket = free_tickets_.back();
+  free_tickets_.pop_back();
   is_taken_[ticket] = true;
   ++outstanding_;
   Request* request = all_[ticket].get();
@@ -58,6 +74,11 @@ void CompletionPort::Release(Request* request) {
 void CompletionPort::RecycleTickets() {
   free_tickets_.insert(free_tickets_.end(), resting_tickets_.begin(), resting_tickets_.end());
   resting_tickets_.clear();
+}
+
+void CompletionPort::ForgetTaken() {
+  ready_.erase(ready_.begin(), ready_.begin() + static_cast<std::ptrdiff_t>(next_ready_));
+  next_ready_ = 0;
 }
 
 Request* CompletionPort::NextCompleted() {

@@ -2,7 +2,8 @@
 // tickets; workers put finished requests in, the loop takes them out. One wake-up of the loop serves
 // everything that finished until it looks. A request whose client was told early comes out twice: for that
 // answer, and when its worker has let go of it. Complete may be called by any thread; everything else by the
-// loop alone.
+// loop alone. Room for every answer is made with the request, so that only Acquire and Post can run out of
+// memory.
 #pragma once
 
 #include <atomic>
@@ -20,7 +21,7 @@ class CompletionPort {
   // `wake` makes the loop call NextCompleted soon; called by any thread, at most once per emptying.
   explicit CompletionPort(std::function<void()> wake) : wake_(std::move(wake)) {}
 
-  // A fresh request with its ticket.
+  // A fresh request with its ticket. May throw std::bad_alloc, as if it had not been called.
   Request* Acquire();
   // The request that holds `ticket`, or null.
   Request* Find(uint32_t ticket);
@@ -29,7 +30,10 @@ class CompletionPort {
   void Release(Request* request);
   void RecycleTickets();
 
-  void CompleteOnLoop(Request* request) { ready_.push_back(request); }
+  void CompleteOnLoop(Request* request) {
+    if (ready_.size() == ready_.capacity()) ForgetTaken();
+    ready_.push_back(request);
+  }
   // The next finished request, or null. Finished requests still hold their ticket. Runs what was posted, too.
   Request* NextCompleted();
   // Puts back what NextCompleted gave last.
@@ -50,6 +54,8 @@ class CompletionPort {
   void ReleaseUnsubmitted();
 
  private:
+  void AddOne();
+  void ForgetTaken();
   void WakeOnce();
 
   const std::function<void()> wake_;

@@ -1,10 +1,8 @@
 #include "engine/decode_thread.h"
 
 #include <exception>
-#include <memory>
 
 #include "base/clock.h"
-#include "codec/request_decoder.h"
 #include "engine/complete_requests.h"
 #include "engine/refusal.h"
 
@@ -13,8 +11,12 @@ namespace sluice {
 bool DecodeThread::Submit(Request* request) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (is_closed_) return false;
-  waiting_.push_back(request);
+  if (decoder_ == nullptr) {
+    refused_.reserve(1);
+    decoder_ = std::make_unique<RequestDecoder>();
+  }
   if (!thread_.joinable()) thread_ = std::thread([this] { Work(); });
+  waiting_.push_back(request);
   wake_.notify_one();
   return true;
 }
@@ -30,7 +32,6 @@ void DecodeThread::Join() {
 }
 
 void DecodeThread::Work() {
-  auto decoder = std::make_unique<RequestDecoder>();
   for (;;) {
     Request* request = nullptr;
     {
@@ -41,29 +42,34 @@ void DecodeThread::Work() {
       waiting_.pop_front();
     }
     auto* version = static_cast<ModelVersion*>(request->version);
-    Status status;
+    request->decoded_ns = NowNs();
     // What nobody waits for any more is not worth parsing.
     if (request->is_cancelled.load(std::memory_order_relaxed)) {
-      status = RefusalOf(*version, Code::kCancelled);
-    } else if (request->deadline_ns <= NowNs()) {
-      status = RefusalOf(*version, Code::kDeadlinePassed);
+      FailRefused(*version, Code::kCancelled, request);
+    } else if (request->deadline_ns <= request->decoded_ns) {
+      FailRefused(*version, Code::kDeadlinePassed, request);
+    } else if (const Status status = Decode(request); !status.ok()) {
+      request->Fail(status);
     } else {
-      try {
-        status = decoder->DecodeOwned(version->spec(), request);
-      } catch (const std::exception&) {
-        status = Status(Code::kInternal, "out of memory while the request was decoded");
-      }
+      refused_.clear();
+      scheduler_->Submit(version->queue(), &request, 1, request->decoded_ns, &refused_);
+      if (refused_.empty()) continue;
+      FailDropped(&request, 1);
     }
-    request->decoded_ns = NowNs();
-    if (status.ok()) {
-      std::vector<Request*> refused;
-      scheduler_->Submit(version->queue(), &request, 1, request->decoded_ns, &refused);
-      if (refused.empty()) continue;
-      status = RefusalOf(*version, request->drop_code);
-    }
-    request->Fail(status);
     CompleteRequests(version, &request, 1);
   }
+}
+
+Status DecodeThread::Decode(Request* request) {
+  Status status;
+  try {
+    status = decoder_->DecodeOwned(static_cast<ModelVersion*>(request->version)->spec(), request);
+  } catch (const std::exception&) {
+    // Short enough to need no memory itself.
+    status = Status(Code::kInternal, "out of memory");
+  }
+  request->decoded_ns = NowNs();
+  return status;
 }
 
 }  // namespace sluice

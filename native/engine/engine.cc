@@ -7,6 +7,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
+#include <new>
+
 #include "base/clock.h"
 #include "engine/complete_requests.h"
 #include "engine/completion_port.h"
@@ -18,6 +22,11 @@ namespace sluice {
 namespace {
 
 constexpr int kLoaderNiceness = 10;
+// When to try again what found no memory or no thread.
+constexpr auto kRetryPause = std::chrono::milliseconds(1);
+constexpr int64_t kThreadPauseNs = 100'000'000;
+// Short enough that the message needs no memory itself.
+constexpr char kNoMemory[] = "out of memory";
 
 // Shared by every event loop of the process on purpose.
 std::mutex process_mutex;
@@ -29,9 +38,13 @@ Status Engine::Acquire(const EngineOptions& options, std::shared_ptr<Engine>* en
   std::lock_guard<std::mutex> lock(process_mutex);
   *engine = process_engine.lock();
   if (*engine != nullptr) return Status();
-  const Ort* ort = nullptr;
-  if (Status status = OpenOrt(options.onnxruntime_path, &ort); !status.ok()) return status;
-  engine->reset(new Engine(ort, options));
+  try {
+    const Ort* ort = nullptr;
+    if (Status status = OpenOrt(options.onnxruntime_path, &ort); !status.ok()) return status;
+    engine->reset(new Engine(ort, options));
+  } catch (const std::exception&) {
+    return Status(Code::kInternal, kNoMemory);
+  }
   process_engine = *engine;
   return Status();
 }
@@ -41,11 +54,21 @@ Engine::Engine(const Ort* ort, EngineOptions options)
       options_(std::move(options)),
       scheduler_(options_.workers, [](Request* request) { request->port->TellEarly(request); }),
       decoder_(&scheduler_) {
-  for (int i = 0; i < options_.workers; ++i) StartWorker();
-  watch_ = std::thread([this] { Watch(); });
+  try {
+    for (int i = 0; i < options_.workers; ++i) StartWorker();
+    watch_ = std::thread([this] { Watch(); });
+  } catch (...) {
+    EndThreads();
+    throw;
+  }
 }
 
 Engine::~Engine() {
+  EndThreads();
+  for (auto& version : versions_) delete version.load();
+}
+
+void Engine::EndThreads() {
   StopIntake();
   decoder_.Join();
   {
@@ -53,13 +76,20 @@ Engine::~Engine() {
     threads_done_.wait(lock, [this] { return loaders_ == 0 && workers_ == 0; });
   }
   scheduler_.EndWatch();
-  watch_.join();
-  for (auto& version : versions_) delete version.load();
+  if (watch_.joinable()) watch_.join();
 }
 
 void Engine::StopIntake() {
   decoder_.Close();
-  std::vector<Request*> left = scheduler_.Close();
+  std::vector<Request*> left;
+  for (bool is_closed = false; !is_closed;) {
+    try {
+      left = scheduler_.Close();
+      is_closed = true;
+    } catch (const std::bad_alloc&) {
+      std::this_thread::sleep_for(kRetryPause);
+    }
+  }
   for (Request* request : left) request->drop_code = Code::kDraining;
   AnswerDropped(&left);
 }
@@ -77,13 +107,21 @@ void Engine::StartWorker() {
     std::lock_guard<std::mutex> lock(mutex_);
     ++workers_;
   }
-  std::thread([this] {
-    StayOnCpus();
-    Work();
+  const auto leave = [this] {
     std::lock_guard<std::mutex> lock(mutex_);
     // Under the lock: once nothing is left the engine may die.
     if (--workers_ == 0) threads_done_.notify_all();
-  }).detach();
+  };
+  try {
+    std::thread([this, leave] {
+      StayOnCpus();
+      Work();
+      leave();
+    }).detach();
+  } catch (...) {
+    leave();
+    throw;
+  }
 }
 
 void Engine::StayOnCpus() {
@@ -125,10 +163,14 @@ void Engine::Work() {
 void Engine::Watch() {
   Sweep sweep;
   while (scheduler_.WaitUntilDue(sweep.next_ns)) {
-    sweep.new_workers = 0;
-    scheduler_.SweepDue(NowNs(), &sweep);
+    const int64_t now_ns = NowNs();
+    scheduler_.SweepDue(now_ns, &sweep);
     AnswerDropped(&sweep.dropped);
-    for (int i = 0; i < sweep.new_workers; ++i) StartWorker();
+    try {
+      for (; sweep.new_workers > 0; --sweep.new_workers) StartWorker();
+    } catch (const std::exception&) {
+      sweep.next_ns = std::min(sweep.next_ns, now_ns + kThreadPauseNs);
+    }
   }
 }
 
@@ -137,23 +179,34 @@ void Engine::OnLoaderThread(std::function<void()> work) {
     std::lock_guard<std::mutex> lock(mutex_);
     ++loaders_;
   }
-  std::thread([this, work = std::move(work)] {
-    setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kLoaderNiceness);
-    work();
+  const auto leave = [this] {
     std::lock_guard<std::mutex> lock(mutex_);
     // Under the lock: once the count is zero the engine may die.
     if (--loaders_ == 0) threads_done_.notify_all();
-  }).detach();
+  };
+  try {
+    std::thread([leave, work = std::move(work)] {
+      setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kLoaderNiceness);
+      work();
+      leave();
+    }).detach();
+  } catch (...) {
+    leave();
+    throw;
+  }
 }
 
 Status Engine::Open(const SessionOptions& options, uint32_t* handle) {
-  std::unique_ptr<Runner> model;
+  std::unique_ptr<ModelVersion> version;
   try {
+    std::unique_ptr<Runner> model;
     if (Status status = LoadRunner(*ort_, options, &model); !status.ok()) return status;
+    version = std::make_unique<ModelVersion>(std::move(model));
+  } catch (const std::bad_alloc&) {
+    return Status(Code::kModelInvalid, kNoMemory);
   } catch (const std::exception& error) {
     return Status(Code::kModelInvalid, std::string("the model cannot be loaded: ") + error.what());
   }
-  auto version = std::make_unique<ModelVersion>(std::move(model));
   for (size_t tried = 0; tried < kMostVersions; ++tried) {
     const size_t i = next_version_.fetch_add(1, std::memory_order_relaxed) % kMostVersions;
     ModelVersion* expected = nullptr;
@@ -173,6 +226,8 @@ Status Engine::Start(uint32_t handle, StartOptions options) {
   try {
     return version->Start(std::move(options), options_.inline_budget_ns, options_.longest_ns,
                           options_.workers);
+  } catch (const std::bad_alloc&) {
+    return Status(Code::kModelInvalid, kNoMemory);
   } catch (const std::exception& error) {
     return Status(Code::kModelInvalid, std::string("the model cannot be started: ") + error.what());
   }

@@ -39,7 +39,8 @@ class Engine {
   const EngineOptions& options() const { return options_; }
   Scheduler* scheduler() { return &scheduler_; }
 
-  // Runs `work` on a loader thread of low priority; never on the loop or a worker.
+  // Runs `work` on a loader thread of low priority; never on the loop or a worker. Throws where there is no
+  // thread for it.
   void OnLoaderThread(std::function<void()> work);
 
   // Loader threads. Open answers a handle, Close waits for what is in flight and frees.
@@ -64,6 +65,7 @@ class Engine {
 
   Engine(const Ort* ort, EngineOptions options);
   void StartWorker();
+  void EndThreads();
   void StayOnCpus();
   void Work();
   void Watch();

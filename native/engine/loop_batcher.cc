@@ -23,6 +23,18 @@ bool FitsLoop(const ModelVersion& version, const Request& request) {
 
 }  // namespace
 
+// Lists grow together with those that their requests may have to stand in during Flush.
+void LoopBatcher::Append(std::vector<Request*>* list, Request* request) {
+  if (list->size() == list->capacity()) {
+    const size_t room = 2 * list->size() + 16;
+    dropped_.reserve(room);
+    others_.reserve(room);
+    batch_.requests.reserve(room);
+    list->reserve(room);
+  }
+  list->push_back(request);
+}
+
 void LoopBatcher::Add(ModelVersion* version, uint32_t handle, Request* request) {
   if (handle >= queues_.size()) queues_.resize(handle + 1);
   std::unique_ptr<TickQueue>& queue = queues_[handle];
@@ -31,9 +43,9 @@ void LoopBatcher::Add(ModelVersion* version, uint32_t handle, Request* request) 
     queue = std::make_unique<TickQueue>(version);
   if (queue->for_loop.empty() && queue->for_workers.empty()) touched_.push_back(queue.get());
   if (FitsLoop(*version, *request)) {
-    queue->for_loop.push_back(request);
+    Append(&queue->for_loop, request);
   } else {
-    queue->for_workers.push_back(request);
+    Append(&queue->for_workers, request);
     queue->rows_for_workers += request->rows;
   }
 }

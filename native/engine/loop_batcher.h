@@ -17,7 +17,7 @@ class LoopBatcher {
   LoopBatcher(Engine* engine, CompletionPort* port)
       : engine_(engine), port_(port), rest_(engine->options().loop_rest_ns) {}
 
-  // `request` is decoded and accepted.
+  // `request` is decoded. May throw std::bad_alloc, as if it had not been called; Flush needs no memory.
   void Add(ModelVersion* version, uint32_t handle, Request* request);
   // End of the tick. Finished requests wait in the port afterwards.
   void Flush();
@@ -39,6 +39,7 @@ class LoopBatcher {
     int64_t rows_for_workers = 0;
   };
 
+  void Append(std::vector<Request*>* list, Request* request);
   void RunOnLoop(TickQueue* queue, int64_t* spent_ns);
   void TakeBatch(TickQueue* queue, int64_t now_ns);
   void SubmitToWorkers(ModelVersion* version, std::vector<Request*>* requests);

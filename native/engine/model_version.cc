@@ -122,6 +122,8 @@ std::unique_ptr<RunPlace> ModelVersion::TakePlace() {
       places_.pop_back();
       return place;
     }
+    places_.reserve(made_places_ + 1);
+    ++made_places_;
   }
   return std::make_unique<RunPlace>(model_.get(), spec_);
 }

@@ -76,6 +76,7 @@ class ModelVersion {
   // After a run of a worker.
   void NoteWorkerRun(int64_t now_ns) { choice_.NoteWorkerRun(queue_->full_batch_ns(), now_ns); }
 
+  // May throw; every place that was taken can be returned.
   std::unique_ptr<RunPlace> TakePlace();
   void ReturnPlace(std::unique_ptr<RunPlace> place);
 
@@ -127,6 +128,7 @@ class ModelVersion {
   std::atomic<int64_t> holds_{0};
   std::mutex mutex_;  // guards what follows
   std::vector<std::unique_ptr<RunPlace>> places_;
+  size_t made_places_ = 0;  // `places_` has room for all of them
   std::string last_failure_;
 };
 

@@ -1,5 +1,7 @@
 #include "engine/refusal.h"
 
+#include <new>
+
 namespace sluice {
 
 Status RefusalOf(const ModelVersion& version, Code code) {
@@ -18,9 +20,17 @@ Status RefusalOf(const ModelVersion& version, Code code) {
   }
 }
 
-void FailDropped(Request* const* requests, size_t count) {
+void FailRefused(const ModelVersion& version, Code code, Request* request) noexcept {
+  try {
+    request->Fail(RefusalOf(version, code));
+  } catch (const std::bad_alloc&) {
+    request->Fail(code, kNoMemoryText);
+  }
+}
+
+void FailDropped(Request* const* requests, size_t count) noexcept {
   for (size_t i = 0; i < count; ++i) {
-    requests[i]->Fail(RefusalOf(*static_cast<ModelVersion*>(requests[i]->version), requests[i]->drop_code));
+    FailRefused(*static_cast<ModelVersion*>(requests[i]->version), requests[i]->drop_code, requests[i]);
   }
 }
 

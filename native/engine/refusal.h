@@ -9,8 +9,13 @@ namespace sluice {
 
 Status RefusalOf(const ModelVersion& version, Code code);
 
+// The same as the answer of a request of `version`.
+void FailRefused(const ModelVersion& version, Code code, Request* request) noexcept;
 // Gives requests that left a queue unrun (drop_code says why) the answer to that.
-void FailDropped(Request* const* requests, size_t count);
+void FailDropped(Request* const* requests, size_t count) noexcept;
+
+// What a client is told whose request found no memory.
+inline constexpr char kNoMemoryText[] = "out of memory for the request";
 
 // What the clients of a run are told that has not ended by their deadline.
 inline constexpr char kLateText[] = "the deadline of the request passed while it was running";

@@ -1,11 +1,13 @@
 #include "engine/run_batch.h"
 
 #include <exception>
+#include <new>
 
 #include "base/clock.h"
 #include "codec/reply_encoder.h"
 #include "engine/answer_tap.h"
 #include "engine/cut_rows.h"
+#include "engine/refusal.h"
 
 namespace sluice {
 
@@ -75,32 +77,53 @@ Status RunRequests(ModelVersion* version, RunPlace* place, Request* const* reque
   return Status();
 }
 
+Status FailedRun(const char* what) noexcept {
+  try {
+    return Status(Code::kRunFailed, what);
+  } catch (const std::bad_alloc&) {
+    return Status(Code::kRunFailed, "out of memory");  // short enough to need none
+  }
+}
+
 // Memory may run out anywhere in a run; that is a failed run, not a dead process.
-Status TryRun(ModelVersion* version, RunPlace* place, Request* const* requests, size_t count, int64_t rows) {
+Status TryRun(ModelVersion* version, RunPlace* place, Request* const* requests, size_t count,
+              int64_t rows) noexcept {
   Status status;
   try {
     status = RunRequests(version, place, requests, count, rows);
   } catch (const std::exception& error) {
-    status = Status(Code::kRunFailed, error.what());
+    status = FailedRun(error.what());
   } catch (...) {
-    status = Status(Code::kRunFailed, "unknown exception");
+    status = FailedRun("unknown exception");
   }
   if (!status.ok()) version->stats.RunFailed();
   return status;
 }
 
-void FailRequest(ModelVersion* version, Request* request, const Status& status) {
-  version->SetLastFailure(status.message());
-  request->Fail(
-      Status(Code::kRunFailed, "the run of " + version->spec().display + " failed on this request"));
+void FailRequest(ModelVersion* version, Request* request, const Status& status) noexcept {
+  try {
+    version->SetLastFailure(status.message());
+    request->Fail(
+        Status(Code::kRunFailed, "the run of " + version->spec().display + " failed on this request"));
+  } catch (const std::bad_alloc&) {
+    request->Fail(Code::kRunFailed, kNoMemoryText);
+  }
 }
 
 }  // namespace
 
-int64_t RunBatch(ModelVersion* version, Batch* batch, int64_t now_ns) {
+int64_t RunBatch(ModelVersion* version, Batch* batch, int64_t now_ns) noexcept {
   const size_t count = batch->requests.size();
   version->stats.Taken(batch->requests.data(), count, batch->release, batch->held_since_ns, now_ns);
-  std::unique_ptr<RunPlace> place = version->TakePlace();
+  std::unique_ptr<RunPlace> place;
+  try {
+    place = version->TakePlace();
+  } catch (const std::exception& error) {
+    version->stats.RunFailed();
+    const Status status = FailedRun(error.what());
+    for (Request* request : batch->requests) FailRequest(version, request, status);
+    return NowNs() - now_ns;
+  }
   place->times.begun_ns = now_ns;
   const Status status = TryRun(version, place.get(), batch->requests.data(), count, batch->rows);
   if (!status.ok() && count == 1) {

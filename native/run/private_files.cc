@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <memory>
+#include <new>
 #include <utility>
 
 #include "base/sha256.h"
@@ -30,6 +30,7 @@ class OpenFile {
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
   int number() const { return number_; }
+  void Swap(OpenFile* other) { std::swap(number_, other->number_); }
   int Release() { return std::exchange(number_, -1); }
 
  private:
@@ -76,8 +77,8 @@ Status OpenInside(const std::string& directory, const std::string& location, int
   if (location.find('\0') != std::string::npos) return refuse("its name has a NUL byte");
   if (location[0] == '/')
     return refuse("expected a path inside the version's directory, got an absolute one");
-  auto at = std::make_unique<OpenFile>(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (at->number() < 0) return refuse("the version's directory cannot be opened");
+  OpenFile at(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (at.number() < 0) return refuse("the version's directory cannot be opened");
   size_t begin = 0;
   while (begin <= location.size()) {
     const size_t end = std::min(location.find('/', begin), location.size());
@@ -92,22 +93,22 @@ Status OpenInside(const std::string& directory, const std::string& location, int
     // Non-blocking, so that a pipe in the place of a file does not hold the loader.
     const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (is_last ? 0 : O_DIRECTORY);
     struct stat facts;
-    if (fstatat(at->number(), part.c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0)
+    if (fstatat(at.number(), part.c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0)
       return refuse(errno == ENOENT ? "the file is missing" : std::strerror(errno));
     if (S_ISLNK(facts.st_mode)) return refuse("it is, or goes through, a symbolic link");
     if (is_last && !S_ISREG(facts.st_mode)) return refuse("expected a regular file");
-    auto next = std::make_unique<OpenFile>(openat(at->number(), part.c_str(), flags));
-    if (next->number() < 0)
+    OpenFile next(openat(at.number(), part.c_str(), flags));
+    if (next.number() < 0)
       return refuse(errno == ELOOP ? "it is, or goes through, a symbolic link" : std::strerror(errno));
     if (is_last) {
       // Of the file that is open now, not of what the name meant before.
-      if (fstat(next->number(), &facts) != 0 || !S_ISREG(facts.st_mode))
+      if (fstat(next.number(), &facts) != 0 || !S_ISREG(facts.st_mode))
         return refuse("expected a regular file");
       if (facts.st_nlink != 1) return refuse("it is a hard link to a file that may change elsewhere");
-      *file = next->Release();
+      *file = next.Release();
       return Status();
     }
-    at = std::move(next);
+    at.Swap(&next);
   }
   return refuse("expected a file");
 }
@@ -184,8 +185,12 @@ Status PrivateCopies::Add(const std::string& directory, const std::string& locat
 
 PrivateCopies::~PrivateCopies() {
   if (!is_made_) return;
-  std::error_code ignored;
-  std::filesystem::remove_all(folder_, ignored);
+  try {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  } catch (const std::bad_alloc&) {
+    // A folder of ours is left behind; the process goes on.
+  }
 }
 
 }  // namespace sluice

@@ -60,6 +60,9 @@ bool VersionQueue::HasReady(int64_t now_ns, bool may_background, int64_t* look_a
 }
 
 void VersionQueue::Take(const TakeTerms& terms, Batch* batch, std::vector<Request*>* dropped) {
+  // No row may be taken that there is no room for.
+  dropped->reserve(dropped->size() + static_cast<size_t>(waiting_requests()));
+  batch->requests.reserve(most_batch_requests());
   DropDue(terms.now_ns, dropped);
   BatchDecision decision;
   int64_t look_again_ns = 0;

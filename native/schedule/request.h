@@ -11,7 +11,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/shape.h"
@@ -117,11 +119,16 @@ struct Request {
   AlignedBuffer reply;  // the V2 body or the reply frame, or the error's message
   size_t reply_head_bytes = 0;
 
-  void Fail(const Status& status) {
-    code = status.code();
+  void Fail(const Status& status) noexcept { Fail(status.code(), status.message()); }
+  // Where memory for the message is missing, the client gets the code without it.
+  void Fail(Code why, std::string_view message) noexcept {
+    code = why;
     reply.Clear();
-    reply.Append(status.message().data(), status.message().size());
     reply_head_bytes = 0;
+    try {
+      reply.Append(message.data(), message.size());
+    } catch (const std::bad_alloc&) {
+    }
   }
 };
 

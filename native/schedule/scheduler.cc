@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <new>
 
 #include "base/clock.h"
 
@@ -12,6 +13,8 @@ namespace {
 // How long one version's run may take while others wait, or have come within the time below.
 constexpr int64_t kQuantumNs = 4'000'000;
 constexpr int64_t kCompanyNs = 100'000'000;
+// When to try again what found no memory.
+constexpr int64_t kNoMemoryPauseNs = 1'000'000;
 
 std::chrono::steady_clock::time_point Instant(int64_t ns) {
   return std::chrono::steady_clock::time_point{std::chrono::nanoseconds(ns)};
@@ -26,13 +29,28 @@ Scheduler::Scheduler(int workers, std::function<void(Request*)> tell_early)
   load_.workers = std::max(workers, 1);
 }
 
+// Room for what may not fail later: a run more, and the queue of every run that brings rows back.
+void Scheduler::MakeRoom() {
+  running_.reserve(running_.size() + 1);
+  active_.reserve(active_.size() + running_.size() + 1);
+}
+
 void Scheduler::Submit(VersionQueue* queue, Request* const* requests, size_t count, int64_t now_ns,
                        std::vector<Request*>* refused) {
   bool wake = false;
+  refused->reserve(refused->size() + count);
   {
     std::lock_guard<std::mutex> lock(mutex_);
+    bool has_room = false;
     for (size_t i = 0; i < count; ++i) {
-      const Code code = is_closed_ ? Code::kDraining : queue->Push(requests[i], now_ns, load_);
+      Code code = Code::kDraining;
+      try {
+        if (!has_room) MakeRoom();
+        has_room = true;
+        if (!is_closed_) code = queue->Push(requests[i], now_ns, load_);
+      } catch (const std::bad_alloc&) {
+        code = Code::kQueueFull;
+      }
       if (code == Code::kOk) continue;
       requests[i]->drop_code = code;
       refused->push_back(requests[i]);
@@ -68,7 +86,14 @@ bool Scheduler::Next(Run* run) {
       return false;
     }
     int64_t look_again_ns = 0;
-    if (PickLocked(NowNs(), run, &look_again_ns)) {
+    bool has_work = false;
+    try {
+      has_work = PickLocked(NowNs(), run, &look_again_ns);
+    } catch (const std::bad_alloc&) {
+      has_work = !run->dropped.empty();
+      look_again_ns = NowNs() + kNoMemoryPauseNs;
+    }
+    if (has_work) {
       // One wake-up lets one worker in; it passes the word on while there is more.
       if (!active_.empty() && idle_workers_ > 0) wake_.notify_one();
       return true;
@@ -90,6 +115,7 @@ bool Scheduler::Pick(int64_t now_ns, Run* run, int64_t* look_again_ns) {
 
 bool Scheduler::PickLocked(int64_t now_ns, Run* run, int64_t* look_again_ns) {
   run->Clear();
+  MakeRoom();
   // Background work never holds the last worker while there are several.
   const bool may_background = background_runs_ < std::max(1, load_.workers - 1);
   for (;;) {
@@ -97,6 +123,7 @@ bool Scheduler::PickLocked(int64_t now_ns, Run* run, int64_t* look_again_ns) {
     const bool is_background = queue == nullptr;
     if (is_background && may_background) queue = FairestReady(now_ns, true, look_again_ns);
     if (queue == nullptr) return !run->dropped.empty();
+    run->finished.reserve(queue->most_batch_requests());
     const bool is_short = is_background || active_.size() > 1 || HasCompany(queue, now_ns);
     queue->Take({now_ns, is_short ? kQuantumNs : 0, is_background}, &run->batch, &run->dropped);
     const bool has_batch = !run->batch.requests.empty();
@@ -174,7 +201,13 @@ void Scheduler::Ended(Run* run, int64_t now_ns) {
       run->finished.push_back(request);
       continue;
     }
-    queue->Return(request, now_ns);
+    try {
+      queue->Return(request, now_ns);
+    } catch (const std::bad_alloc&) {
+      request->drop_code = Code::kQueueFull;
+      run->finished.push_back(request);
+      continue;
+    }
     Activate(queue);
     CallWatch(request->deadline_ns);
   }
@@ -189,7 +222,11 @@ void Scheduler::SweepDue(int64_t now_ns, Sweep* sweep) {
   sweep->next_ns = kNever;
   for (size_t i = 0; i < active_.size();) {
     VersionQueue* queue = active_[i];
-    queue->DropDue(now_ns, &sweep->dropped);
+    try {
+      queue->DropDue(now_ns, &sweep->dropped);
+    } catch (const std::bad_alloc&) {
+      // It is due still, and looked at again after the least pause.
+    }
     sweep->next_ns = std::min(sweep->next_ns, queue->earliest_due_ns());
     Settle(queue);
     if (i < active_.size() && active_[i] == queue) ++i;
@@ -260,6 +297,9 @@ std::vector<Request*> Scheduler::Close() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     is_closed_ = true;
+    size_t waiting = 0;
+    for (const VersionQueue* queue : active_) waiting += static_cast<size_t>(queue->waiting_requests());
+    left.reserve(waiting);
     for (VersionQueue* queue : active_) {
       queue->TakeAll(&left);
       queue->active_index = -1;

@@ -1,7 +1,9 @@
 // Scheduler: decides what runs next. One mutex; a loop enters it once per tick and version, a worker twice
 // per run, the watch when something is due. Queues belong to their model versions and must be empty before
 // they die. Requests pass through, nothing is freed here. Every decision takes its instant as an argument;
-// only Next and WaitUntilDue read the clock, and they do nothing but wait.
+// only Next and WaitUntilDue read the clock, and they do nothing but wait. Where memory is missing, what
+// needs it is put off (Next, SweepDue), refused (Submit) or thrown as std::bad_alloc before anything has
+// changed.
 #pragma once
 
 #include <condition_variable>
@@ -30,7 +32,7 @@ class Scheduler {
   const SharedLoad& load() const { return load_; }
 
   // Any thread. What may not wait comes back in `refused` with its drop_code, and still belongs to the
-  // caller.
+  // caller. `refused` should have room for `count` more: making it may throw.
   void Submit(VersionQueue* queue, Request* const* requests, size_t count, int64_t now_ns,
               std::vector<Request*>* refused);
 
@@ -40,6 +42,7 @@ class Scheduler {
   // Worker threads: blocks until there is something to run or to answer; false: this worker is to leave.
   bool Next(Run* run);
   // The decision of Next without its waiting. False: nothing is to be done before `look_again_ns` (0: ever).
+  // May throw.
   bool Pick(int64_t now_ns, Run* run, int64_t* look_again_ns);
 
   // The run is over. Fills run->finished; a request of which rows are left goes back to wait. Comes before
@@ -53,7 +56,8 @@ class Scheduler {
   // Blocks until the next sweep is due; false once closed.
   bool WaitUntilDue(int64_t next_ns);
 
-  // Refuses what comes and hands back what waited; workers leave after their current run.
+  // Refuses what comes and hands back what waited; workers leave after their current run. May throw: what
+  // waits then goes on waiting, and Close is to be called again.
   std::vector<Request*> Close();
   // Ends the watch, too. After Close, when no worker is left.
   void EndWatch();
@@ -65,6 +69,7 @@ class Scheduler {
     int64_t at_ns = 0;
   };
 
+  void MakeRoom();
   bool PickLocked(int64_t now_ns, Run* run, int64_t* look_again_ns);
   bool HasCompany(const VersionQueue* queue, int64_t now_ns) const;
   VersionQueue* FairestReady(int64_t now_ns, bool is_background, int64_t* look_again_ns);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <vector>
 
 namespace sluice {
@@ -42,7 +43,11 @@ class ShapeCosts {
       return;
     }
     if (entries_.size() < kMostShapes) {
-      entries_.push_back({shape_key, scale, clock_, 0});
+      try {
+        entries_.push_back({shape_key, scale, clock_, 0});
+      } catch (const std::bad_alloc&) {
+        // The next run tells it again.
+      }
       return;
     }
     *std::min_element(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {

@@ -1,6 +1,7 @@
 #include "schedule/version_queue.h"
 
 #include <algorithm>
+#include <new>
 
 namespace sluice {
 
@@ -139,7 +140,9 @@ Lane* VersionQueue::LaneFor(const Request& request, int level, bool is_delayed) 
       return lane.get();
     }
   }
-  lanes_.push_back(std::make_unique<Lane>());
+  // Nothing is added when there is no memory for it.
+  auto fresh = std::make_unique<Lane>();
+  lanes_.push_back(std::move(fresh));
   lanes_.back()->level = level;
   lanes_.back()->is_delayed = is_delayed;
   return lanes_.back().get();
@@ -196,9 +199,11 @@ void VersionQueue::TakeAll(std::vector<Request*>* requests) {
 
 void VersionQueue::DropDue(int64_t now_ns, std::vector<Request*>* dropped) {
   if (now_ns < earliest_due_ns_) return;
+  dropped->reserve(dropped->size() + static_cast<size_t>(waiting_requests()));
   earliest_due_ns_ = kNever;
-  std::vector<Request*> delayed;
-  for (const auto& lane : lanes_) {
+  // Lanes of the delayed may be added behind while this goes on.
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    Lane* const lane = lanes_[i].get();
     lane->earliest_deadline_ns = kNever;
     for (Request* request = lane->first; request != nullptr;) {
       Request* const next = request->next;
@@ -212,7 +217,11 @@ void VersionQueue::DropDue(int64_t now_ns, std::vector<Request*>* dropped) {
         Leave(request);
         dropped->push_back(request);
       } else if (is_late) {
-        delayed.push_back(request);
+        if (!Delay(request)) {
+          request->drop_code = Code::kQueueFull;
+          Leave(request);
+          dropped->push_back(request);
+        }
       } else {
         earliest_due_ns_ = std::min({earliest_due_ns_, request->deadline_ns, request->start_by_ns});
         lane->earliest_deadline_ns = std::min(lane->earliest_deadline_ns, request->deadline_ns);
@@ -220,13 +229,22 @@ void VersionQueue::DropDue(int64_t now_ns, std::vector<Request*>* dropped) {
       request = next;
     }
   }
-  for (Request* request : delayed) {
-    Leave(request);
-    request->start_by_ns = kNever;
-    LaneFor(*request, request->priority, true)->PushBack(request);
-    CountIn(request);
-  }
   EraseEmptyLanes();
+}
+
+// Moves a waiting request behind all others of its level. False: there is no memory for a lane.
+bool VersionQueue::Delay(Request* request) {
+  Lane* lane = nullptr;
+  try {
+    lane = LaneFor(*request, request->priority, true);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  Leave(request);
+  request->start_by_ns = kNever;
+  lane->PushBack(request);
+  CountIn(request);
+  return true;
 }
 
 int64_t VersionQueue::waiting_rows() const {

@@ -2,6 +2,7 @@
 // Guarded by the scheduler's mutex, except for the numbers that Refusal reads. Holds requests, frees none.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -60,20 +61,24 @@ class VersionQueue {
   // Any thread, without the mutex: how long a request that came now would be under way; 0 = nothing is known.
   int64_t PredictedNs(uint8_t priority, int64_t now_ns, const SharedLoad& load) const;
 
+  // What may throw std::bad_alloc here has then changed nothing.
+
   // kOk: the request waits. Otherwise why not; it then still belongs to the caller.
   Code Push(Request* request, int64_t now_ns, const SharedLoad& load);
-  // Brings back a request of which only some rows have been run.
+  // Brings back a request of which only some rows have been run. May throw.
   void Return(Request* request, int64_t now_ns);
   // A waiting request leaves.
   void Remove(Request* request);
+  // `requests` has room for all that wait.
   void TakeAll(std::vector<Request*>* requests);
   // Takes out what has waited too long. Afterwards nothing that waits has a deadline at or before `now_ns`.
+  // May throw.
   void DropDue(int64_t now_ns, std::vector<Request*>* dropped);
 
   // Whether the policy lets a lane go now; if not, `look_again_ns` is lowered to when it does.
   bool HasReady(int64_t now_ns, bool may_background, int64_t* look_again_ns) const;
   // Fills `batch` from the lane that goes first. The batch may stay empty where all that waited came to
-  // nothing.
+  // nothing. May throw.
   void Take(const TakeTerms& terms, Batch* batch, std::vector<Request*>* dropped);
 
   void RunStarted(int64_t end_ns);
@@ -97,6 +102,11 @@ class VersionQueue {
   int64_t full_batch_ns() const { return batch_ns_.load(std::memory_order_relaxed); }
   int64_t limit_rows() const { return limit_rows_.load(std::memory_order_relaxed); }
 
+  // Requests that the next batch can have at most.
+  size_t most_batch_requests() const {
+    return static_cast<size_t>(std::min(std::max<int64_t>(limit_rows(), 1), waiting_requests()));
+  }
+
   FairShare share;
   bool is_competing = false;  // when a worker was last free
   // Position in the scheduler's list of queues that have something waiting; -1 when absent.
@@ -113,6 +123,7 @@ class VersionQueue {
   void Leave(Request* request);
   void CountIn(Request* request);
   void EraseEmptyLanes();
+  bool Delay(Request* request);
   QueueFacts Facts(int level, int64_t rows, int64_t now_ns, const SharedLoad& load) const;
   size_t LevelIndex(int level) const;
   double ScaleOf(uint64_t shape_key) const;

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../setup/stamp.mjs';
 
-const PROGRAMS = ['sluice_native_tests', 'sluice_thread_tests'];
+export const PROGRAMS = ['sluice_native_tests', 'sluice_thread_tests', 'sluice_memory_tests'];
 const FOLDERS = ['build/Release', 'build'];
 
 /** { passed, failed, skipped } over all programs; a missing executable and a crash count as one failure. */

@@ -4,6 +4,7 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { MAIN } from '../support/package.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const ANY_PORTS = ['--port', '0', '--admin-port', '0'];
@@ -21,7 +22,7 @@ class Cli {
 
   constructor(args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
     const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('SLUICE_'));
-    this.child = spawn(process.execPath, [`${ROOT}dist/cli/main.js`, ...args], {
+    this.child = spawn(process.execPath, [MAIN, ...args], {
       cwd: ROOT,
       env: { ...Object.fromEntries(kept), ...environment },
     });

@@ -3,13 +3,12 @@ import t from 'tap';
 import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { MAIN } from '../support/package.js';
 import { readSettings } from '../../src/config.js';
 import { hashKey } from '../../src/access/key-file.js';
 import { startServer } from '../../src/server.js';
 import { linkedRepository } from '../support/running.js';
 
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const QUIET = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const KEY = 'a-key-for-the-one-who-operates';
 

@@ -3,7 +3,7 @@ import t from 'tap';
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { MAIN } from '../support/package.js';
 import type { ShadowReport } from '../../src/shadow/report.js';
 import { digitsRepository, heldOutPixels } from '../support/digits.js';
 import { readExposition } from '../support/exposition.js';
@@ -11,7 +11,6 @@ import { ask } from '../support/raw-http.js';
 import { startTestServer } from '../support/running.js';
 import { fp32, infer } from '../support/v2-wire.js';
 
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const REQUESTS = 10;
 
 t.test('reports, metrics and a replay of a shadow whose answers differ', async (t) => {

@@ -9,10 +9,8 @@ import type { Test } from 'tap';
 import { readSettings } from '../../src/config.js';
 import { createEngine } from '../../src/engine/addon-engine.js';
 import { startServer, type RunningServer, type ServerParts } from '../../src/server.js';
+import { ADDONS } from './package.js';
 
-/** scripts/sanitize.mjs names the folder of addons that were built with a sanitizer. */
-const ADDONS =
-  process.env['SLUICE_TEST_ADDONS'] ?? fileURLToPath(new URL('../../build/Release', import.meta.url));
 const MODELS = fileURLToPath(new URL('../../build/models', import.meta.url));
 
 /** A repository inside the test's own folder with links to generated models. */

@@ -10,9 +10,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
-#include <new>
 #include <random>
-#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -22,8 +20,8 @@
 #include "engine/hand_out.h"
 #include "engine/loop_batcher.h"
 #include "engine/refusal.h"
-#include "run/load_runner.h"
-#include "run/ort_api.h"
+
+#include "scripted_runner.h"
 
 namespace sluice {
 
@@ -31,83 +29,6 @@ namespace {
 
 constexpr int kLoops = 3;
 constexpr int kMostInFlight = 48;
-constexpr int kWidth = 4;
-
-// y = 2 x + 1; x[0] is the request's nonce, x[1] says how the run goes.
-enum Mood : int { kFine = 0, kFails = 1, kThrows = 2, kNoMemory = 3, kDawdles = 4 };
-
-class ScriptedSlot : public RunSlot {
- public:
-  Status Run(const std::vector<RunTensor>& inputs, int64_t rows, std::vector<RunTensor>* outputs) override {
-    const RunTensor& x = inputs[0];
-    y_.resize(static_cast<size_t>(x.elements));
-    Status status;
-    for (int64_t row = 0; row < rows; ++row) {
-      float mark = 0;
-      std::memcpy(&mark, x.bytes + (row * kWidth + 1) * 4, sizeof(mark));
-      const auto mood = static_cast<Mood>(static_cast<int>(mark));
-      if (mood == kThrows) throw std::runtime_error("asked for");
-      if (mood == kNoMemory) throw std::bad_alloc();
-      if (mood == kFails) status = Status(Code::kRunFailed, "asked for");
-      if (mood == kDawdles) std::this_thread::sleep_for(std::chrono::milliseconds(3));
-    }
-    if (!status.ok()) return status;
-    for (size_t i = 0; i < y_.size(); ++i) {
-      float value = 0;
-      std::memcpy(&value, x.bytes + i * 4, sizeof(value));
-      y_[i] = 2 * value + 1;
-    }
-    outputs->resize(1);
-    (*outputs)[0].dims = x.dims;
-    (*outputs)[0].elements = x.elements;
-    (*outputs)[0].bytes = reinterpret_cast<const uint8_t*>(y_.data());
-    (*outputs)[0].byte_count = y_.size() * sizeof(float);
-    return Status();
-  }
-  void Release() override {}
-
- private:
-  std::vector<float> y_;
-};
-
-class ScriptedRunner : public Runner {
- public:
-  ScriptedRunner() {
-    signature_.inputs = {{"X", DataType::kFp32, {-1, kWidth}}};
-    signature_.outputs = {{"Y", DataType::kFp32, {-1, kWidth}}};
-  }
-  const ModelSignature& signature() const override { return signature_; }
-  std::unique_ptr<RunSlot> NewSlot(const ModelSpec&) override { return std::make_unique<ScriptedSlot>(); }
-
- private:
-  ModelSignature signature_;
-};
-
-}  // namespace
-
-// In the place of ONNX Runtime: the linker takes these and leaves the library's own out.
-Status OpenOrt(const std::string&, const Ort** ort) {
-  static const Ort nothing;
-  *ort = &nothing;
-  return Status();
-}
-Status LoadRunner(const Ort&, const SessionOptions&, std::unique_ptr<Runner>* runner) {
-  *runner = std::make_unique<ScriptedRunner>();
-  return Status();
-}
-
-namespace {
-
-TensorSpec Tensor(const char* name) {
-  TensorSpec tensor;
-  tensor.name = name;
-  tensor.type = DataType::kFp32;
-  tensor.dims = {kWidth};
-  tensor.model_dims = {kWidth};
-  tensor.row_elements = kWidth;
-  tensor.reply_prefix = std::string("{\"name\":\"") + name + "\",\"datatype\":\"FP32\",\"shape\":[";
-  return tensor;
-}
 
 struct Counts {
   int64_t right = 0, failed = 0, cancelled = 0, late = 0, refused = 0, wrong = 0;
@@ -280,14 +201,7 @@ bool RunRound(Execution execution, const char* name, int requests, unsigned seed
   uint32_t handle = 0;
   if (!engine->Open(SessionOptions(), &handle).ok()) return false;
   StartOptions start;
-  start.spec.serial = seed + static_cast<uint64_t>(execution) * 1000 + 1;
-  start.spec.name = "scripted";
-  start.spec.version = "1";
-  start.spec.display = "model \"scripted\" version 1";
-  start.spec.reply_prefix = "\"model_name\":\"scripted\",\"model_version\":\"1\"";
-  start.spec.max_batch_rows = 16;
-  start.spec.inputs = {Tensor("X")};
-  start.spec.outputs = {Tensor("Y")};
+  start.spec = ScriptedSpec(seed + static_cast<uint64_t>(execution) * 1000 + 1);
   start.execution = execution;
   start.queue.instance_count = 2;
   if (!engine->Start(handle, std::move(start)).ok()) return false;

@@ -1,0 +1,103 @@
+#include "scripted_runner.h"
+
+#include <chrono>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "run/load_runner.h"
+#include "run/ort_api.h"
+
+namespace sluice {
+
+namespace {
+
+class ScriptedSlot : public RunSlot {
+ public:
+  Status Run(const std::vector<RunTensor>& inputs, int64_t rows, std::vector<RunTensor>* outputs) override {
+    const RunTensor& x = inputs[0];
+    y_.resize(static_cast<size_t>(x.elements));
+    Status status;
+    for (int64_t row = 0; row < rows; ++row) {
+      float mark = 0;
+      std::memcpy(&mark, x.bytes + (row * kWidth + 1) * 4, sizeof(mark));
+      const auto mood = static_cast<Mood>(static_cast<int>(mark));
+      if (mood == kThrows) throw std::runtime_error("asked for");
+      if (mood == kNoMemory) throw std::bad_alloc();
+      if (mood == kFails) status = Status(Code::kRunFailed, "asked for");
+      if (mood == kDawdles) std::this_thread::sleep_for(std::chrono::milliseconds(3));
+    }
+    if (!status.ok()) return status;
+    for (size_t i = 0; i < y_.size(); ++i) {
+      float value = 0;
+      std::memcpy(&value, x.bytes + i * 4, sizeof(value));
+      y_[i] = 2 * value + 1;
+    }
+    outputs->resize(1);
+    (*outputs)[0].dims = x.dims;
+    (*outputs)[0].elements = x.elements;
+    (*outputs)[0].bytes = reinterpret_cast<const uint8_t*>(y_.data());
+    (*outputs)[0].byte_count = y_.size() * sizeof(float);
+    return Status();
+  }
+  void Release() override {}
+
+ private:
+  std::vector<float> y_;
+};
+
+class ScriptedRunner : public Runner {
+ public:
+  ScriptedRunner() {
+    signature_.inputs = {{"X", DataType::kFp32, {-1, kWidth}}};
+    signature_.outputs = {{"Y", DataType::kFp32, {-1, kWidth}}};
+  }
+  const ModelSignature& signature() const override { return signature_; }
+  std::unique_ptr<RunSlot> NewSlot(const ModelSpec&) override { return std::make_unique<ScriptedSlot>(); }
+
+ private:
+  ModelSignature signature_;
+};
+
+TensorSpec Tensor(const char* name) {
+  TensorSpec tensor;
+  tensor.name = name;
+  tensor.type = DataType::kFp32;
+  tensor.dims = {kWidth};
+  tensor.model_dims = {kWidth};
+  tensor.row_elements = kWidth;
+  tensor.reply_prefix = std::string("{\"name\":\"") + name + "\",\"datatype\":\"FP32\",\"shape\":[";
+  return tensor;
+}
+
+}  // namespace
+
+ModelSpec ScriptedSpec(uint64_t serial) {
+  ModelSpec spec;
+  spec.serial = serial;
+  spec.name = "scripted";
+  spec.version = "1";
+  spec.display = "model \"scripted\" version 1";
+  spec.reply_prefix = "\"model_name\":\"scripted\",\"model_version\":\"1\"";
+  spec.max_batch_rows = 16;
+  spec.inputs = {Tensor("X")};
+  spec.outputs = {Tensor("Y")};
+  return spec;
+}
+
+// The linker takes these and leaves the library's own out.
+Status OpenOrt(const std::string&, const Ort** ort) {
+  static const Ort nothing;
+  *ort = &nothing;
+  return Status();
+}
+Status LoadRunner(const Ort&, const SessionOptions&, std::unique_ptr<Runner>* runner) {
+  *runner = std::make_unique<ScriptedRunner>();
+  return Status();
+}
+
+}  // namespace sluice
