@@ -14,12 +14,13 @@ const line = (fields, message) => process.stderr.write(`${message} ${JSON.string
 const log = { info: () => undefined, warn: line, error: line };
 const settings = readSettings({ repository, port: 0, adminPort: 0, ...flags }, {});
 const server = await startServer(settings, log, {
-  createEngine: ({ workers, inlineBudgetUs, defaultDeadlineMs }) =>
+  createEngine: ({ workers, inlineBudgetUs, defaultDeadlineMs, hungLoopExitMs }) =>
     createEngine({
       addonPath: join(ROOT, 'build/Release/sluice_faulty.node'),
       workers: workers === 0 ? undefined : workers,
       inlineBudgetUs,
       defaultDeadlineMs,
+      hungLoopExitMs,
     }),
 });
 process.stdout.write(

@@ -88,6 +88,9 @@ const settingsSchema = z.object({
   inlineBudgetUs: wholeNumber(0, 1_000_000)
     .default(100)
     .describe('a model whose full batch runs within this time may run on the event loop; 0 = none'),
+  hungLoopExitMs: wholeNumber(0, 3_600_000)
+    .default(30_000)
+    .describe('a run that keeps the event loop for so long ends the process with exit code 71; 0 = never'),
   accessLogPercent: wholeNumber(0, 100).default(0).describe('share of requests that get a line in the log'),
   accessLogSlowMs: wholeNumber(0, 3_600_000)
     .default(0)

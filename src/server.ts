@@ -339,6 +339,7 @@ function engineOf(settings: Settings): Engine {
     workerCpus: settings.workerCpus,
     inlineBudgetUs: settings.inlineBudgetUs,
     defaultDeadlineMs: settings.defaultDeadlineMs,
+    hungLoopExitMs: settings.hungLoopExitMs,
   });
 }
 

@@ -103,6 +103,7 @@ EngineOptions ToEngineOptions(const Napi::Object& object) {
   options.inline_budget_ns = Integer(object, "inlineBudgetUs", 100) * 1000;
   options.loop_rest_ns = Integer(object, "loopRestUs", 0) * 1000;
   options.longest_ns = Integer(object, "defaultDeadlineMs", 30'000) * 1'000'000;
+  options.hung_loop_ns = Integer(object, "hungLoopExitMs", 30'000) * 1'000'000;
   return options;
 }
 

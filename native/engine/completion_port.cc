@@ -7,6 +7,11 @@ namespace {
 constexpr size_t kKeptBytes = 64 * 1024;
 }  // namespace
 
+CompletionPort::~CompletionPort() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  nobody_wakes_.wait(lock, [this] { return waking_ == 0; });
+}
+
 // One request more in the pool, and room for it wherever it may have to stand.
 void CompletionPort::AddOne() {
   const size_t count = all_.size() + 1;
@@ -99,23 +104,37 @@ Request* CompletionPort::NextCompleted() {
 }
 
 void CompletionPort::Complete(Request* const* requests, size_t count) {
+  bool wakes = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     finished_.insert(finished_.end(), requests, requests + count);
+    wakes = BeginWaking();
   }
-  WakeOnce();
+  if (wakes) Wake();
 }
 
 void CompletionPort::Post(std::function<void()> post) {
+  bool wakes = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     posted_.push_back(std::move(post));
+    wakes = BeginWaking();
   }
-  WakeOnce();
+  if (wakes) Wake();
 }
 
-void CompletionPort::WakeOnce() {
-  if (!is_woken_.exchange(true, std::memory_order_acq_rel)) wake_();
+// Under the mutex, as the loop may take what is finished, and be gone, before it is woken.
+bool CompletionPort::BeginWaking() {
+  if (is_woken_.exchange(true, std::memory_order_acq_rel)) return false;
+  ++waking_;
+  return true;
+}
+
+void CompletionPort::Wake() {
+  wake_();
+  std::lock_guard<std::mutex> lock(mutex_);
+  // Under the lock: with nobody waking the port may die.
+  if (--waking_ == 0) nobody_wakes_.notify_all();
 }
 
 void CompletionPort::CancelAll() {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -20,6 +21,10 @@ class CompletionPort {
  public:
   // `wake` makes the loop call NextCompleted soon; called by any thread, at most once per emptying.
   explicit CompletionPort(std::function<void()> wake) : wake_(std::move(wake)) {}
+  // Waits for whoever is still waking the loop; nobody may complete anything any more.
+  ~CompletionPort();
+  CompletionPort(const CompletionPort&) = delete;
+  CompletionPort& operator=(const CompletionPort&) = delete;
 
   // A fresh request with its ticket. May throw std::bad_alloc, as if it had not been called.
   Request* Acquire();
@@ -56,7 +61,8 @@ class CompletionPort {
  private:
   void AddOne();
   void ForgetTaken();
-  void WakeOnce();
+  bool BeginWaking();
+  void Wake();
 
   const std::function<void()> wake_;
   std::vector<std::unique_ptr<Request>> all_;  // by ticket
@@ -70,6 +76,8 @@ class CompletionPort {
   std::mutex mutex_;  // guards what follows
   std::vector<Request*> finished_;
   std::vector<std::function<void()>> posted_;
+  int waking_ = 0;  // threads inside wake_
+  std::condition_variable nobody_wakes_;
   std::atomic<bool> is_woken_{false};
 };
 

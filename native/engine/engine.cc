@@ -162,8 +162,11 @@ void Engine::Work() {
 
 void Engine::Watch() {
   Sweep sweep;
+  const int64_t loop_pause_ns = options_.hung_loop_ns / 4;
+  if (loop_pause_ns > 0) sweep.next_ns = NowNs() + loop_pause_ns;
   while (scheduler_.WaitUntilDue(sweep.next_ns)) {
     const int64_t now_ns = NowNs();
+    if (loop_pause_ns > 0) loop_runs_.ExitIfHung(now_ns, options_.hung_loop_ns);
     scheduler_.SweepDue(now_ns, &sweep);
     AnswerDropped(&sweep.dropped);
     try {
@@ -171,6 +174,7 @@ void Engine::Watch() {
     } catch (const std::exception&) {
       sweep.next_ns = std::min(sweep.next_ns, now_ns + kThreadPauseNs);
     }
+    if (loop_pause_ns > 0) sweep.next_ns = std::min(sweep.next_ns, now_ns + loop_pause_ns);
   }
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/decode_thread.h"
+#include "engine/loop_runs.h"
 #include "engine/model_version.h"
 #include "run/ort_api.h"
 #include "schedule/scheduler.h"
@@ -26,7 +27,8 @@ struct EngineOptions {
   int64_t inline_budget_ns = 100'000;
   // How long a loop pauses that refuses requests while no core is left to it alone; 0 = one is.
   int64_t loop_rest_ns = 0;
-  int64_t longest_ns = 30'000'000'000;  // every request's deadline where nobody asks for an earlier one
+  int64_t longest_ns = 30'000'000'000;    // every request's deadline where nobody asks for an earlier one
+  int64_t hung_loop_ns = 30'000'000'000;  // how long one run may keep an event loop; 0: for ever
 };
 
 class Engine {
@@ -38,6 +40,7 @@ class Engine {
   const Ort& ort() const { return *ort_; }
   const EngineOptions& options() const { return options_; }
   Scheduler* scheduler() { return &scheduler_; }
+  LoopRuns* loop_runs() { return &loop_runs_; }
 
   // Runs `work` on a loader thread of low priority; never on the loop or a worker. Throws where there is no
   // thread for it.
@@ -75,6 +78,7 @@ class Engine {
   const EngineOptions options_;
   Scheduler scheduler_;
   DecodeThread decoder_;
+  LoopRuns loop_runs_;
   std::thread watch_;
   std::array<std::atomic<ModelVersion*>, kMostVersions> versions_{};
   // Where the search for a free handle begins: a handle that was given back is given out again as late as

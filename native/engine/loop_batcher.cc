@@ -95,7 +95,9 @@ void LoopBatcher::RunOnLoop(TickQueue* queue, int64_t* spent_ns) {
     }
     batch_.release = Release::kTickEnd;
     for (Request* request : batch_.requests) request->part_rows = request->rows;
+    run_.Begin(version, now_ns);
     const int64_t run_ns = RunBatch(version, &batch_, now_ns);
+    run_.End();
     *spent_ns += run_ns;
     version->NoteInlineRun(batch_, run_ns, now_ns + run_ns);
     CompleteOnLoop(version, batch_.requests, now_ns + run_ns);

@@ -15,7 +15,12 @@ namespace sluice {
 class LoopBatcher {
  public:
   LoopBatcher(Engine* engine, CompletionPort* port)
-      : engine_(engine), port_(port), rest_(engine->options().loop_rest_ns) {}
+      : engine_(engine), port_(port), rest_(engine->options().loop_rest_ns) {
+    engine_->loop_runs()->Add(&run_);
+  }
+  ~LoopBatcher() { engine_->loop_runs()->Remove(&run_); }
+  LoopBatcher(const LoopBatcher&) = delete;
+  LoopBatcher& operator=(const LoopBatcher&) = delete;
 
   // `request` is decoded. May throw std::bad_alloc, as if it had not been called; Flush needs no memory.
   void Add(ModelVersion* version, uint32_t handle, Request* request);
@@ -48,6 +53,7 @@ class LoopBatcher {
   Engine* const engine_;
   CompletionPort* const port_;
   LoopRest rest_;
+  LoopRun run_;
   std::vector<std::unique_ptr<TickQueue>> queues_;  // by handle
   std::vector<TickQueue*> touched_;
   Batch batch_;

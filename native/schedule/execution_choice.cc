@@ -23,7 +23,7 @@ void ExecutionChoice::NoteInlineRun(int64_t run_ns, int64_t now_ns) {
     if (overruns_.load(kRelaxed) > 0) overruns_.fetch_sub(1, kRelaxed);
     return;
   }
-  if (overruns_.fetch_add(1, kRelaxed) + 1 < kTooManyOverruns) return;
+  if (overruns_.fetch_add(1, kRelaxed) + 1 < kTooManyOverruns && run_ns < kLateNs) return;
   const int64_t exile_ns = exile_ns_.load(kRelaxed);
   may_return_ns_.store(now_ns + exile_ns, kRelaxed);
   exile_ns_.store(std::min(exile_ns * 2, kLongestExileNs), kRelaxed);

@@ -1,6 +1,7 @@
 // ExecutionChoice: whether a version runs on the event loop or in the workers. `auto` moves both ways and
-// does not flutter: it leaves the loop after many runs over the budget, comes back only when full batches
-// have long been well below it, and waits twice as long after each return that did not last. Any thread.
+// does not flutter: it leaves the loop after many runs over the budget or one that is late, comes back only
+// when full batches have long been well below it, and waits twice as long after each return that did not
+// last. Any thread.
 #pragma once
 
 #include <atomic>
@@ -24,6 +25,8 @@ class ExecutionChoice {
  private:
   // One long run may be the machine's doing; this many more than short ones are the model's.
   static constexpr int kTooManyOverruns = 16;
+  // But one that every client of the loop has felt is enough.
+  static constexpr int64_t kLateNs = 50'000'000;
   static constexpr int kEnoughGoodRuns = 256;
   static constexpr int64_t kFirstExileNs = 1'000'000'000;
   static constexpr int64_t kLongestExileNs = 60'000'000'000;

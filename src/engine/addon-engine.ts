@@ -24,6 +24,8 @@ export interface EngineOptions {
   readonly inlineBudgetUs?: number | undefined;
   /** Every request is answered within this time; a client may ask for less. */
   readonly defaultDeadlineMs?: number | undefined;
+  /** A run that keeps the event loop for so long ends the process with exit code 71; 0 = never. */
+  readonly hungLoopExitMs?: number | undefined;
   readonly addonPath?: string | undefined;
 }
 
@@ -34,6 +36,7 @@ const CROWDED_TICKS = 2;
 const LOOP_REST_US = 1000;
 const DEFAULT_INLINE_BUDGET_US = 100;
 const DEFAULT_DEADLINE_MS = 30_000;
+const DEFAULT_HUNG_LOOP_EXIT_MS = 30_000;
 /** Fields of a row of the ring: ticket, error number, offset, length, length of the JSON part. */
 const RING_FIELDS = 5;
 
@@ -98,6 +101,7 @@ class AddonEngine implements Engine {
       workerCpus,
       inlineBudgetUs: options.inlineBudgetUs ?? DEFAULT_INLINE_BUDGET_US,
       defaultDeadlineMs: options.defaultDeadlineMs ?? DEFAULT_DEADLINE_MS,
+      hungLoopExitMs: options.hungLoopExitMs ?? DEFAULT_HUNG_LOOP_EXIT_MS,
     };
     try {
       const memory = addon.openEngine(settings, this.onWake);

@@ -44,6 +44,7 @@ export interface Addon extends Handshake {
       inlineBudgetUs: number;
       loopRestUs: number;
       defaultDeadlineMs: number;
+      hungLoopExitMs: number;
     },
     deliver: () => void,
   ): {

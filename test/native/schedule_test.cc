@@ -363,6 +363,12 @@ TEST("auto leaves the loop after many long runs, comes back late, and later each
   CHECK(!choice.runs_inline());
   for (int i = 0; i < 300; ++i) choice.NoteWorkerRun(60'000, 9000 * kMs);
   CHECK(!choice.runs_inline());
+  ExecutionChoice late;
+  late.Start(Execution::kAuto, true, 50'000, 100'000);
+  late.NoteInlineRun(49 * kMs, 0);
+  CHECK(late.runs_inline());
+  late.NoteInlineRun(50 * kMs, 0);
+  CHECK(!late.runs_inline());
   ExecutionChoice pinned;
   pinned.Start(Execution::kInline, true, 9 * kMs, 100'000);
   for (int i = 0; i < 100; ++i) pinned.NoteInlineRun(9 * kMs, 0);

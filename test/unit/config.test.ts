@@ -35,6 +35,7 @@ t.test('without anything else the defaults hold', (t) => {
     hardStopMs: 30_000,
     defaultDeadlineMs: 30_000,
     inlineBudgetUs: 100,
+    hungLoopExitMs: 30_000,
     accessLogPercent: 0,
     accessLogSlowMs: 0,
     accessLogErrors: false,

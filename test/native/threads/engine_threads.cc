@@ -213,8 +213,6 @@ bool RunRound(Execution execution, const char* name, int requests, unsigned seed
   for (auto& loop : loops) threads.emplace_back([&loop, requests] { loop->Live(requests); });
   for (std::thread& thread : threads) thread.join();
   const bool is_closed = engine->Close(handle).ok();
-  engine.reset();
-
   Counts all;
   for (const auto& loop : loops) {
     all.right += loop->counts.right;
@@ -224,6 +222,8 @@ bool RunRound(Execution execution, const char* name, int requests, unsigned seed
     all.refused += loop->counts.refused;
     all.wrong += loop->counts.wrong;
   }
+  loops.clear();
+  engine.reset();
   const int64_t answered = all.right + all.failed + all.cancelled + all.late + all.refused;
   const bool is_good = is_closed && all.wrong == 0 && answered == int64_t{kLoops} * requests && all.right > 0;
   std::printf(
