@@ -10,7 +10,7 @@
 namespace sluice {
 
 // All requests are of `version` and have their code and reply. Afterwards neither they nor the version may be
-// touched: the loop may be done with both.
-void CompleteRequests(ModelVersion* version, Request* const* requests, size_t count);
+// touched: the loop may be done with both. True: a loop has not come to look yet.
+bool CompleteRequests(ModelVersion* version, Request* const* requests, size_t count);
 
 }  // namespace sluice

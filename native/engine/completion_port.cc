@@ -103,14 +103,14 @@ Request* CompletionPort::NextCompleted() {
   return ready_[next_ready_++];
 }
 
-void CompletionPort::Complete(Request* const* requests, size_t count) {
+bool CompletionPort::Complete(Request* const* requests, size_t count) {
   bool wakes = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     finished_.insert(finished_.end(), requests, requests + count);
     wakes = BeginWaking();
   }
-  if (wakes) Wake();
+  return !wakes || Wake();
 }
 
 void CompletionPort::Post(std::function<void()> post) {
@@ -130,11 +130,12 @@ bool CompletionPort::BeginWaking() {
   return true;
 }
 
-void CompletionPort::Wake() {
+bool CompletionPort::Wake() {
   wake_();
   std::lock_guard<std::mutex> lock(mutex_);
   // Under the lock: with nobody waking the port may die.
   if (--waking_ == 0) nobody_wakes_.notify_all();
+  return is_woken_.load(std::memory_order_relaxed);
 }
 
 void CompletionPort::CancelAll() {

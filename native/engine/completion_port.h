@@ -44,14 +44,12 @@ class CompletionPort {
   // Puts back what NextCompleted gave last.
   void PutBack() { --next_ready_; }
 
-  // Any thread. `post` runs on the loop.
-  void Complete(Request* const* requests, size_t count);
+  // Any thread. True: the loop has not come to look yet. `post` runs on the loop.
+  bool Complete(Request* const* requests, size_t count);
   // `request` is running and its early_code is set: the client is answered now, the request comes back later.
   void TellEarly(Request* request) { Complete(&request, 1); }
   void Post(std::function<void()> post);
 
-  // The loop has not looked yet since something was finished. Any thread.
-  bool is_wake_pending() const { return is_woken_.load(std::memory_order_acquire); }
   // Requests acquired and not released.
   size_t outstanding() const { return outstanding_; }
   void CancelAll();
@@ -62,7 +60,7 @@ class CompletionPort {
   void AddOne();
   void ForgetTaken();
   bool BeginWaking();
-  void Wake();
+  bool Wake();
 
   const std::function<void()> wake_;
   std::vector<std::unique_ptr<Request>> all_;  // by ticket

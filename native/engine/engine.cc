@@ -22,11 +22,16 @@ namespace sluice {
 namespace {
 
 constexpr int kLoaderNiceness = 10;
+constexpr int kSharedCoreNiceness = 10;
 // When to try again what found no memory or no thread.
 constexpr auto kRetryPause = std::chrono::milliseconds(1);
 constexpr int64_t kThreadPauseNs = 100'000'000;
 // Short enough that the message needs no memory itself.
 constexpr char kNoMemory[] = "out of memory";
+
+void LowerPriority(int niceness) {
+  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), niceness);
+}
 
 // Shared by every event loop of the process on purpose.
 std::mutex process_mutex;
@@ -115,6 +120,8 @@ void Engine::StartWorker() {
   try {
     std::thread([this, leave] {
       StayOnCpus();
+      // On a shared core the loop goes first: its turns are short, and somebody waits for each.
+      if (options_.loop_rest_ns > 0) LowerPriority(kSharedCoreNiceness);
       Work();
       leave();
     }).detach();
@@ -152,11 +159,10 @@ void Engine::Work() {
       }
     }
     if (run.finished.empty()) continue;
-    const CompletionPort* port = run.finished.front()->port;
-    CompleteRequests(version, run.finished.data(), run.finished.size());
+    const bool is_pending = CompleteRequests(version, run.finished.data(), run.finished.size());
     // On a shared core the loop delivers now, and brings what its clients send next: the next batch is
     // fuller. Where it has done so already, others would only take our time.
-    if (options_.loop_rest_ns > 0 && port->is_wake_pending()) sched_yield();
+    if (options_.loop_rest_ns > 0 && is_pending) sched_yield();
   }
 }
 
@@ -190,7 +196,7 @@ void Engine::OnLoaderThread(std::function<void()> work) {
   };
   try {
     std::thread([leave, work = std::move(work)] {
-      setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kLoaderNiceness);
+      LowerPriority(kLoaderNiceness);
       work();
       leave();
     }).detach();

@@ -55,7 +55,7 @@ Status ModelVersion::Start(StartOptions options, int64_t inline_budget_ns, int64
   longest_ns_ = options.longest_ns > 0 ? options.longest_ns : longest_ns;
 
   const int64_t begin_ns = NowNs();
-  auto place = std::make_unique<RunPlace>(model_.get(), spec_);
+  auto place = TakePlace();
   const ReadClock run_clock = model_->load_facts().runs_on_caller ? ThreadCpuNs : NowNs;
   const std::vector<CostTable> tables =
       WarmUp(spec_, place->slot.get(), &place->input, kWarmUpBudgetNs, run_clock);
