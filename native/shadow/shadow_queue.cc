@@ -9,8 +9,6 @@ namespace sluice {
 
 namespace {
 
-// The shadow thread may be put aside by the system while it holds the lock: then a sample is lost, not time.
-constexpr int kLockTries = 32;
 constexpr size_t kKeptBytes = 64 * 1024;
 // While requests come the thread looks by itself: waking it costs the loop some microseconds each time.
 constexpr auto kLookAgain = std::chrono::milliseconds(1);
@@ -19,11 +17,12 @@ constexpr int kLooksBeforeSleep = 100;
 }  // namespace
 
 ShadowQueue::ShadowQueue(const ShadowLimits& limits)
-    : limits_{std::max<size_t>(limits.pairs, 1), limits.bytes}, ring_(limits_.pairs, nullptr) {}
+    : limits_{std::max<size_t>(limits.pairs, 1), limits.bytes, limits.lock_tries},
+      ring_(limits_.pairs, nullptr) {}
 
 // One that was put aside with the lock stays so for as long as the core is wanted: waiting once tells enough.
 bool ShadowQueue::TryLock() {
-  const int tries = was_busy_.load(std::memory_order_relaxed) ? 1 : kLockTries;
+  const int tries = was_busy_.load(std::memory_order_relaxed) ? 1 : limits_.lock_tries;
   for (int i = 0; i < tries; ++i) {
     if (!mutex_.try_lock()) continue;
     if (tries == 1) was_busy_.store(false, std::memory_order_relaxed);

@@ -29,6 +29,9 @@ struct ShadowPair {
 struct ShadowLimits {
   size_t pairs = 256;
   size_t bytes = size_t{64} << 20;
+  // The shadow thread may be put aside by the system while it holds the lock: then a sample is lost, not
+  // time.
+  int lock_tries = 32;
 };
 
 // Why a sample was dropped when the primary had answered it.
