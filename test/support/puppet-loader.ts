@@ -7,7 +7,8 @@ import type { ServePlan, StartReport } from '../../src/core/model.js';
 import type { OpenedModel, OpenOptions } from '../../src/core/opening.js';
 import type { Answer, ModelLoader } from '../../src/models/ports.js';
 
-const REPORT: StartReport = {
+/** What every start here tells. */
+export const REPORT: StartReport = {
   execution: 'inline',
   batchLimitRows: 8,
   warmupMs: 3,

@@ -7,19 +7,13 @@ import { findModelFile, findModels } from '../../src/models/repository.js';
 import type { Answer } from '../../src/models/ports.js';
 import { ModelStore, type ModelLoader } from '../../src/models/store.js';
 import { mayMove, moveState } from '../../src/models/version-state.js';
+import { REPORT } from '../support/puppet-loader.js';
 import { tableOf } from '../support/puppet-snapshot.js';
 import { route } from '../../src/routing/router.js';
 
 const SIGNATURE: ModelSignature = {
   inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 4] }],
   outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 2] }],
-};
-const REPORT: StartReport = {
-  execution: 'inline',
-  batchLimitRows: 8,
-  warmupMs: 3,
-  costUs: [[1, 2]],
-  costUsByLength: [],
 };
 
 /** Opens by what the file is called; writes down what it was asked. */
