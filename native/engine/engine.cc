@@ -78,7 +78,7 @@ void Engine::EndThreads() {
   decoder_.Join();
   {
     std::unique_lock<std::mutex> lock(mutex_);
-    threads_done_.wait(lock, [this] { return loaders_ == 0 && workers_ == 0; });
+    threads_done_.wait(lock, [this] { return threads_ == 0; });
   }
   scheduler_.EndWatch();
   if (watch_.joinable()) watch_.join();
@@ -107,28 +107,41 @@ void Engine::AnswerDropped(std::vector<Request*>* dropped) {
   dropped->clear();
 }
 
-void Engine::StartWorker() {
+void Engine::StartThread(std::function<void()> work) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    ++workers_;
+    ++threads_;
   }
   const auto leave = [this] {
     std::lock_guard<std::mutex> lock(mutex_);
     // Under the lock: once nothing is left the engine may die.
-    if (--workers_ == 0) threads_done_.notify_all();
+    if (--threads_ == 0) threads_done_.notify_all();
   };
   try {
-    std::thread([this, leave] {
-      StayOnCpus();
-      // On a shared core the loop goes first: its turns are short, and somebody waits for each.
-      if (options_.loop_rest_ns > 0) LowerPriority(kSharedCoreNiceness);
-      Work();
+    std::thread([leave, work = std::move(work)] {
+      work();
       leave();
     }).detach();
   } catch (...) {
     leave();
     throw;
   }
+}
+
+void Engine::StartWorker() {
+  StartThread([this] {
+    StayOnCpus();
+    // On a shared core the loop goes first: its turns are short, and somebody waits for each.
+    if (options_.loop_rest_ns > 0) LowerPriority(kSharedCoreNiceness);
+    Work();
+  });
+}
+
+void Engine::OnLoaderThread(std::function<void()> work) {
+  StartThread([work = std::move(work)] {
+    LowerPriority(kLoaderNiceness);
+    work();
+  });
 }
 
 void Engine::StayOnCpus() {
@@ -181,28 +194,6 @@ void Engine::Watch() {
       sweep.next_ns = std::min(sweep.next_ns, now_ns + kThreadPauseNs);
     }
     if (loop_pause_ns > 0) sweep.next_ns = std::min(sweep.next_ns, now_ns + loop_pause_ns);
-  }
-}
-
-void Engine::OnLoaderThread(std::function<void()> work) {
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    ++loaders_;
-  }
-  const auto leave = [this] {
-    std::lock_guard<std::mutex> lock(mutex_);
-    // Under the lock: once the count is zero the engine may die.
-    if (--loaders_ == 0) threads_done_.notify_all();
-  };
-  try {
-    std::thread([leave, work = std::move(work)] {
-      LowerPriority(kLoaderNiceness);
-      work();
-      leave();
-    }).detach();
-  } catch (...) {
-    leave();
-    throw;
   }
 }
 

@@ -67,6 +67,8 @@ class Engine {
   static constexpr size_t kMostVersions = 16384;
 
   Engine(const Ort* ort, EngineOptions options);
+  // Runs `work` on a thread of its own, which the end of the engine waits for. Throws where there is none.
+  void StartThread(std::function<void()> work);
   void StartWorker();
   void EndThreads();
   void StayOnCpus();
@@ -87,8 +89,7 @@ class Engine {
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable threads_done_;
-  int loaders_ = 0;
-  int workers_ = 0;
+  int threads_ = 0;  // workers and loaders
 };
 
 }  // namespace sluice
