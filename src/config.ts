@@ -34,7 +34,7 @@ const settingsSchema = z.object({
   repository: word.describe('model repository, model folder, folder of .onnx files, or one .onnx file'),
   host: word
     .default('127.0.0.1')
-    .describe('address to listen on; one that is not loopback needs --allow-anonymous'),
+    .describe('address to listen on; one that is not loopback needs keys, or --allow-anonymous'),
   port: port.default(8000).describe('port for inference; 0 takes any free one'),
   adminHost: word
     .default('127.0.0.1')
@@ -134,6 +134,9 @@ const settingsSchema = z.object({
     .describe('folder for private copies of model files while they load; by default in the temporary folder'),
 });
 
+/** In a settings file, relative ones count from the file's folder. */
+const PATHS: ReadonlySet<string> = new Set(['repository', 'onnxruntime', 'keys', 'privateDirectory']);
+
 export type Settings = z.output<typeof settingsSchema>;
 export type SettingName = keyof Settings;
 
@@ -211,7 +214,7 @@ function fromFile(path: string): GivenSettings {
     if (!isSetting(name))
       throw invalid(`${source}: unknown setting "${name}"${didYouMean(name, SETTING_NAMES)}`);
     const value: unknown = document.get(name);
-    const isPath = name === 'repository' || name === 'onnxruntime' || name === 'keys';
+    const isPath = PATHS.has(name);
     const meant = typeof value === 'string' ? fromText(name, value) : value;
     given.set(name, {
       value: isPath && typeof meant === 'string' ? resolve(dirname(path), meant) : meant,

@@ -10,6 +10,8 @@ import { SetupError } from './step.mjs';
 import { CACHE, writeWhole } from './stamp.mjs';
 
 const PARTS = [ONNXRUNTIME, SIMDJSON, FLATBUFFERS];
+/** Each names a folder to take a part from. */
+export const HEADER_VARIABLES = PARTS.map(({ variable }) => variable);
 const NATIVE = join(CACHE, 'native');
 const PATHS = join(NATIVE, 'paths.json');
 

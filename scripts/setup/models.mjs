@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { hashOf, isFresh, ROOT, writeStamp } from './stamp.mjs';
 
 const MAKER = 'scripts/make-models.mjs';
-const INPUTS = [MAKER, 'scripts/make-models', 'scripts/models', 'scripts/onnx', 'schemas'];
+const INPUTS = [MAKER, 'scripts/models'];
 
 export async function makeModels({ progress }) {
   if (!existsSync(join(ROOT, MAKER))) return;

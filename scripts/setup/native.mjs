@@ -3,11 +3,22 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
+import { HEADER_VARIABLES } from './headers.mjs';
 import { SetupError } from './step.mjs';
 import { dropStamp, hashOf, isFresh, readStamp, ROOT, writeStamp } from './stamp.mjs';
 
-const INPUTS = ['CMakeLists.txt', 'cmake', 'native', 'schemas', 'test/native', 'bench/generator'];
+const INPUTS = [
+  'CMakeLists.txt',
+  'native',
+  'schemas/inference.fbs',
+  'test/native',
+  'test/fuzz',
+  'bench/generator',
+];
 const OUTPUTS = ['build/Release/sluice.node', 'build/Release/sluice-load'];
+
+/** Another compiler or other headers make another build. */
+const VARIABLES = ['CXX', ...HEADER_VARIABLES];
 
 // The heaviest sources take about this much memory in the compiler.
 const BYTES_PER_COMPILER = 1.2e9;
@@ -53,7 +64,7 @@ export async function buildNative({ progress, paths }) {
 
 // The lock file's hash stands for the versions of node-addon-api and node-api-headers.
 function inputHash() {
-  const texts = [process.arch, process.env.CXX ?? ''];
+  const texts = [process.arch, ...VARIABLES.map((name) => process.env[name] ?? '')];
   return hashOf({ texts, paths: [...INPUTS, 'package-lock.json'] });
 }
 

@@ -4,7 +4,7 @@ import { flagName, settingFacts, variableName, type SettingName } from '../confi
 
 function makeOption(name: SettingName): Option {
   const { kind, help, defaultValue } = settingFacts(name);
-  const shownDefault = defaultValue === undefined ? '' : `, default ${defaultValue}`;
+  const shownDefault = defaultValue === undefined || defaultValue === '' ? '' : `, default ${defaultValue}`;
   const description = `${help} (${variableName(name)}${shownDefault})`;
   if (kind === 'switch')
     return new Option(`--${defaultValue === true ? 'no-' : ''}${flagName(name)}`, description);

@@ -59,7 +59,8 @@ t.test('without anything else the defaults hold', (t) => {
 t.test('a flag beats a variable, a variable beats the file, the file beats the default', (t) => {
   const root = t.testdir({
     'sluice.yaml':
-      'port: 1000\nadminPort: 1001\nworkers: 3 # three\nrepository: ./models\njsonBodyBytes: 2MiB\n',
+      'port: 1000\nadminPort: 1001\nworkers: 3 # three\nrepository: ./models\njsonBodyBytes: 2MiB\n' +
+      'keys: keys.json\nonnxruntime: ort\nprivateDirectory: private\nlogLevel: info\n',
   });
   const environment = {
     SLUICE_CONFIG: join(root, 'sluice.yaml'),
@@ -68,7 +69,16 @@ t.test('a flag beats a variable, a variable beats the file, the file beats the d
   };
   const settings = readSettings({ port: '3000' }, environment);
   t.match(settings, { port: 3000, adminPort: 2001, workers: 3, jsonBodyBytes: 2_097_152, logLevel: 'info' });
-  t.equal(settings.repository, join(root, 'models'), 'a path in the file counts from the file');
+  t.match(
+    settings,
+    {
+      repository: join(root, 'models'),
+      keys: join(root, 'keys.json'),
+      onnxruntime: join(root, 'ort'),
+      privateDirectory: join(root, 'private'),
+    },
+    'a path in the file counts from the file',
+  );
   t.end();
 });
 
@@ -217,17 +227,24 @@ t.test('every setting has a help text and a variable of its own', (t) => {
 
 t.test('docs/configuration.md has every setting with its flag, its variable and its default', (t) => {
   const text = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
-  for (const name of SETTING_NAMES) {
-    const row = text.split('\n').find((line) => line.startsWith(`| \`${name}\` |`)) ?? '';
+  const [, table = ''] = /^\| setting .*\n\|[-|]+\n((?:\|.*\n)+)/m.exec(text) ?? [];
+  const rows = table
+    .trim()
+    .split('\n')
+    .map((line) => line.split('|').slice(1, 5))
+    .map((cells) => cells.map((cell) => cell.trim().replace(/^`(.*)`$/, '$1')));
+  const expected = SETTING_NAMES.map((name) => {
     const { kind, defaultValue } = settingFacts(name);
     const flag = `--${kind === 'switch' && defaultValue === true ? 'no-' : ''}${flagName(name)}`;
-    const shown =
-      name.endsWith('Bytes') && defaultValue !== undefined
-        ? `${Number(defaultValue) / 1024 ** 2} MiB`
-        : (defaultValue ?? '');
-    t.ok(row.includes(`\`${variableName(name)}\``), name);
-    t.ok(name === 'repository' || row.includes(`\`${flag}\``), `${name} as ${flag}`);
-    t.ok(row.includes(String(shown)), `${name}: default ${shown}`);
-  }
+    const isSize = name.endsWith('Bytes') && defaultValue !== undefined;
+    const shown = isSize ? `${Number(defaultValue) / 1024 ** 2} MiB` : String(defaultValue ?? '');
+    return [
+      name,
+      name === 'repository' ? 'first argument' : flag,
+      variableName(name),
+      name === 'workers' ? 'CPUs - 1' : shown,
+    ];
+  });
+  t.same(rows.sort(), expected.sort());
   t.end();
 });
