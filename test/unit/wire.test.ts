@@ -3,7 +3,9 @@
  */
 import { Builder, ByteBuffer } from 'flatbuffers';
 import t from 'tap';
+import { readFileSync } from 'node:fs';
 import { DATA_TYPES, DATA_TYPE_NAMES } from '../../src/core/data-types.js';
+import { ERRORS, type ErrorName } from '../../src/core/errors.js';
 import { DataType } from '../../src/wire/generated/data-type.js';
 import { Frame } from '../../src/wire/generated/frame.js';
 import { InferRequest } from '../../src/wire/generated/infer-request.js';
@@ -30,4 +32,28 @@ t.test('a frame says by its fields what it is', async (t) => {
   t.equal(frame.request()?.id(), 4_294_967_295);
   t.equal(frame.request()?.routingKey(), 'kéy');
   t.equal(frame.response(), null);
+});
+
+/** Of HTTP, of the admin listener and of loading: no frame has them. */
+const NOT_IN_FRAMES: readonly ErrorName[] = [
+  ...(['MODEL_INVALID', 'CONFIG_INVALID', 'CONTROL_MODE', 'CONFLICT', 'CHANGED_MEANWHILE'] as const),
+  ...([
+    'ROUTE_NOT_FOUND',
+    'METHOD_NOT_ALLOWED',
+    'NOT_FOUND',
+    'UNSUPPORTED_ENCODING',
+    'UNSUPPORTED_TYPE',
+  ] as const),
+  ...(['UNAUTHORIZED', 'UPGRADE_REQUIRED'] as const),
+];
+
+t.test('docs/ws-protocol.md has every error of a frame, with its number and whose fault it is', async (t) => {
+  const text = readFileSync(new URL('../../docs/ws-protocol.md', import.meta.url), 'utf8');
+  const rows = [...text.matchAll(/^\| (\d+) \| `([A-Z_]+)` \| (client|server) \| (.+) \|$/gm)].map(
+    ([, number, name, blame]) => `${number} ${name} ${blame}`,
+  );
+  const expected = (Object.keys(ERRORS) as ErrorName[])
+    .filter((name) => !NOT_IN_FRAMES.includes(name))
+    .map((name) => `${ERRORS[name].number} ${name} ${ERRORS[name].blame}`);
+  t.same(rows, expected);
 });
