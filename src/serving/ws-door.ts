@@ -77,7 +77,7 @@ export class WsDoor implements SocketDoor, SessionContext {
   }
 
   open(socket: Socket, caller: SocketCaller): SocketSink {
-    this.renewHello();
+    this.tellNews();
     const session = new WsSession(this, socket, caller, this.nowMs());
     this.sessions.add(session);
     this.counts.opened += 1;
@@ -93,9 +93,7 @@ export class WsDoor implements SocketDoor, SessionContext {
 
   /** Called now and then: tells of new models, and ends what is over its time. */
   look(): void {
-    if (this.renewHello()) {
-      for (const session of this.sessions) session.sendNow(this.helloFor(session.caller));
-    }
+    this.tellNews();
     const nowMs = this.nowMs();
     for (const session of this.sessions) session.look(nowMs);
   }
@@ -122,6 +120,11 @@ export class WsDoor implements SocketDoor, SessionContext {
     const origin = head.header('origin');
     if (this.limits.origins.allows(origin, head.header('host'))) return undefined;
     return errorReply('FORBIDDEN', 'Pages of this origin may not connect; see the setting ws-origins');
+  }
+
+  private tellNews(): void {
+    if (!this.renewHello()) return;
+    for (const session of this.sessions) session.sendNow(this.helloFor(session.caller));
   }
 
   /** True where the hello has changed. */

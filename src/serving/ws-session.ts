@@ -25,6 +25,8 @@ const RETRY_MS: Partial<Record<ErrorName, number>> = {
   TOO_MANY_IN_FLIGHT: 1,
 };
 
+/** A close frame may come without a code, which is told as 1005. */
+const ORDERLY_CODES: ReadonlySet<number> = new Set([1000, 1001, 1005]);
 /** Bytes of a close reason, by the WebSocket protocol. */
 const MOST_REASON_BYTES = 123;
 /** Twice the silence after which the transport asks whether the client is there. */
@@ -118,7 +120,7 @@ export class WsSession implements SocketSink, Asker {
   }
 
   closed(code: number): void {
-    if (!this.isEnded) this.count(code === 1000 || code === 1001 ? 'CLIENT_LEFT' : 'LOST');
+    if (!this.isEnded) this.count(ORDERLY_CODES.has(code) ? 'CLIENT_LEFT' : 'LOST');
     this.stop();
     this.context.left(this);
   }
@@ -218,7 +220,10 @@ export class WsSession implements SocketSink, Asker {
       return;
     }
     if (!this.caller.may('infer', inferRoute.modelName)) {
-      this.refuse(bodyId, id, 'FORBIDDEN', `the key is not good for model "${inferRoute.modelName}"`);
+      // Whoever guessed a number is told no name.
+      const number = facts[MODEL_NUMBER]!;
+      const model = number === 0 ? `"${inferRoute.modelName}"` : `number ${number}`;
+      this.refuse(bodyId, id, 'FORBIDDEN', `the key is not good for model ${model}`);
       return;
     }
     headers.bodyId = bodyId;

@@ -221,6 +221,12 @@ t.test('a client that leaves takes its requests with it', async (t) => {
   t.same([admission.inFlightRequests, admission.inFlightBytes], [0, 0]);
 });
 
+t.test('a close frame without a code is a client that left; no close frame is a loss', async (t) => {
+  const { door, open } = setUp();
+  for (const code of [1000, 1001, 1005, 1006]) open().sink.closed(code);
+  t.match(door.counts.ends, { CLIENT_LEFT: 3, LOST: 1 });
+});
+
 t.test('a slow reader gets nothing new done, then is closed; nothing is left out before', async (t) => {
   const { engine, door, open, say, answer } = setUp();
   const { socket, sink } = open();
@@ -394,6 +400,16 @@ t.test('new models are told, under numbers that stay', async (t) => {
   t.same([numbers.get('m'), numbers.get('a')], [1, 2]);
 });
 
+t.test('new models are told to those who are there, also where a newcomer hears of them first', async (t) => {
+  const { models, door, open } = setUp();
+  const { socket } = open();
+  models.snapshot = snapshotOf(modelEntry('a', [versionEntry('a', '1', 20)]));
+  const newcomer = open();
+  door.look();
+  t.equal(newcomer.socket.writes.length, 1, 'what was told at the opening is not told again');
+  t.equal(socket.last.hello()?.models(0)?.name(), 'a');
+});
+
 t.test(
   'a key that is good for some models hears of no others, and ends the socket when it is revoked',
   async (t) => {
@@ -408,6 +424,7 @@ t.test(
     t.equal(socket.last.hello()?.models(0)?.number(), 2);
     say(sink, request(1));
     t.equal(socket.last.error()?.name(), 'FORBIDDEN');
+    t.notMatch(socket.last.error()?.message(), '"m"', 'a number that was guessed tells no name');
     caller.isRevoked = true;
     door.look();
     t.equal(socket.end?.code, 1008);
