@@ -44,7 +44,8 @@ export class Operations {
       result: undefined,
     };
     this.keep(started);
-    command().then(
+    // Within an async function, so that what a command throws at once is its end like any other.
+    (async () => command())().then(
       (result) => {
         this.keep({ ...started, state: 'done', endedMs: this.nowMs(), result });
       },
