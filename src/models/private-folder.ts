@@ -3,7 +3,7 @@
  * process left behind is removed by the next one that starts; a process is known by its number and its time of birth.
  */
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SluiceError } from '../core/errors.js';
 
@@ -29,8 +29,9 @@ function isAlive(name: string): boolean {
   return birthOf(Number(pid)) === birth;
 }
 
+/** By the user's number: a container may run as one that has no name. */
 export function defaultPrivateBase(): string {
-  return join(tmpdir(), `sluice-${userInfo().uid}`);
+  return join(tmpdir(), `sluice-${process.geteuid?.() ?? 0}`);
 }
 
 export class PrivateFolder {
