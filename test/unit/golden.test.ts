@@ -127,6 +127,14 @@ function setOf(...values: number[]): GoldenSet {
   return { cases, tolerance: new Map(), latencyMs: undefined };
 }
 
+t.test('a tensor whose bytes are not those of its shape says so', (t) => {
+  const answer = writeAnswer([{ ...fp32('y', [1, 2], [1, 2]), shape: [1, 3] }]);
+  t.throws(() => readTensors(answer, 'outputs', 'golden/a.answer.bin'), {
+    message: 'golden/a.answer.bin tensor "y": expected 12 bytes for FP32[1, 3], got 8',
+  });
+  t.end();
+});
+
 t.test('the gate asks each case alone and all of them as one batch', async (t) => {
   const good = asker(() => 0);
   t.match(await checkGolden(good, 1, PLAN, setOf(1, 2, 3)), { cases: 3, worstRatio: 0 });

@@ -55,15 +55,20 @@ export function readTensors(body: GoldenBody, side: 'inputs' | 'outputs', where:
     const { name, datatype, shape, data, parameters } = (item ?? {}) as Record<string, unknown>;
     if (typeof name !== 'string' || !isDataType(datatype) || !isShape(shape))
       throw invalid(`${where} ${side}: expected name, datatype and shape of every tensor`);
+    const elements = shape.reduce((product, dim) => product * dim, 1);
     const size = (parameters as { binary_data_size?: unknown } | undefined)?.binary_data_size;
     if (typeof size === 'number') {
       const bytes = body.bytes.subarray(at, at + size);
       at += size;
       if (bytes.byteLength !== size)
         throw invalid(`${where} tensor "${name}": its ${size} bytes are not there`);
+      const wanted = elements * DATA_TYPES[datatype].bytes;
+      if (datatype !== 'BYTES' && size !== wanted)
+        throw invalid(
+          `${where} tensor "${name}": expected ${wanted} bytes for ${datatype}[${shape.join(', ')}], got ${size}`,
+        );
       return { name, datatype, shape, bytes };
     }
-    const elements = shape.reduce((product, dim) => product * dim, 1);
     return {
       name,
       datatype,
