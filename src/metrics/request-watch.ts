@@ -1,6 +1,6 @@
 /**
  * What is told about single requests: a line of the access log, a request id, Server-Timing, spans. Off by default; then
- * `makeWatch` answers undefined and nothing of this is on the way of a request. Lives on the loop.
+ * `begin` is undefined and nothing of this is on the way of a request. Lives on the loop.
  */
 import { randomUUID } from 'node:crypto';
 import type { Reply, RequestHead, RequestWatch } from '../core/exchange.js';
@@ -96,7 +96,7 @@ class WatchedRequest implements RequestWatch {
 
   replied(reply: Reply): Reply {
     const ms = performance.now() - this.beganMs;
-    this.writeLine(reply.status, ms, reply.body.length);
+    this.writeLine(reply.status, ms, Buffer.byteLength(reply.body));
     this.writeSpans(reply.status, ms);
     const headers: Array<readonly [string, string]> = [];
     if (this.watcher.settings.requestIds) headers.push(['x-request-id', this.requestId]);

@@ -174,3 +174,14 @@ t.test('a sampled request becomes spans below its caller, and an exemplar', asyn
   const found = exemplars.of(version, 'http')?.filter((exemplar) => exemplar !== undefined) ?? [];
   t.match(found, [{ traceId: TRACE_ID, seconds: 280e-6 }], 'the stages up to the encoded reply');
 });
+
+t.test('a line tells the bytes of a reply, not its letters', async (t) => {
+  const { watcher, lines } = watcherWith({ accessLogPercent: 100 });
+  const responder = new PuppetResponder();
+  const handle = watched(watcher.begin, (_head, inner) => {
+    inner.send(jsonReply({ error: 'é' }));
+    return null;
+  });
+  handle(puppetHead({}, 'GET', '/v2/models/é'), responder);
+  t.equal(lines[0]?.['replyBytes'], Buffer.byteLength('{"error":"é"}'));
+});
