@@ -106,6 +106,7 @@ function parseAnswer(text: string): AdminAnswer | undefined {
 function causeOf(error: unknown): string {
   const cause = error instanceof Error ? (error.cause ?? error) : error;
   if (!(cause instanceof Error)) return String(cause);
-  const code = (cause as NodeJS.ErrnoException).code;
-  return code ?? cause.message;
+  // A DOMException has a code, too, which is a number that says nothing to anybody.
+  const code: unknown = (cause as NodeJS.ErrnoException).code;
+  return typeof code === 'string' ? code : cause.message;
 }

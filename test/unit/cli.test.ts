@@ -4,6 +4,7 @@ import { SluiceError } from '../../src/core/errors.js';
 import type { ModelSignature, ServePlan } from '../../src/core/model.js';
 import type { VersionEntry } from '../../src/core/snapshot.js';
 import { VersionUse } from '../../src/core/version-use.js';
+import { AdminClient } from '../../src/cli/admin-client.js';
 import { configText } from '../../src/cli/config-text.js';
 import { CommandEnd, exitCodeOf } from '../../src/cli/exit-codes.js';
 import { describeTensors, modelTableRows } from '../../src/cli/model-table.js';
@@ -118,4 +119,12 @@ t.test('exit codes: what ended the command, and the number for scripts', (t) => 
   ];
   for (const [error, exitCode] of table) t.equal(exitCodeOf(error), exitCode, String(error));
   t.end();
+});
+
+t.test('a server that does not answer in time is told in words', async (t) => {
+  const timeout = new DOMException('The operation was aborted due to timeout', 'TimeoutError');
+  t.intercept(globalThis, 'fetch', { value: () => Promise.reject(timeout) });
+  await t.rejects(new AdminClient({ admin: 'http://127.0.0.1:8002' }).get('/models'), {
+    message: 'no server answers at http://127.0.0.1:8002: The operation was aborted due to timeout',
+  });
 });
