@@ -176,7 +176,7 @@ export class Canaries<Rollout extends PlannedRollout> {
       splitText: split,
       canary: new Canary({
         plan,
-        control: this.controlOf(modelName, (text) => (running.splitText = text)),
+        control: this.controlOf(modelName, planText, (text) => (running.splitText = text)),
         facts: () => this.factsOf(modelName, plan),
         nowMs: () => this.nowMs(),
         log: (line: CanaryLogLine) => {
@@ -187,7 +187,7 @@ export class Canaries<Rollout extends PlannedRollout> {
     return running;
   }
 
-  private controlOf(modelName: string, willSplit: (text: string) => void): CanaryControl {
+  private controlOf(modelName: string, planText: string, willSplit: (text: string) => void): CanaryControl {
     const { rollouts, moves, setShadow } = this.options;
     const change = async (
       who: string,
@@ -197,8 +197,8 @@ export class Canaries<Rollout extends PlannedRollout> {
       await rollouts.change(modelName, {
         who,
         edit: (rollout) => {
-          // Taken out a moment ago: whoever did it has decided.
-          if (rollout.plan === undefined)
+          // Taken out or replaced a moment ago: whoever did it has decided.
+          if (JSON.stringify(rollout.plan) !== planText)
             throw new SluiceError('CONFLICT', 'the plan is no longer in the rollout');
           return { rollout: edit(rollout), told: reason };
         },
