@@ -3,7 +3,8 @@
  * one sentence that tells what happened. `previous` follows `stable` by itself, so that going back is always one call.
  */
 import { SluiceError } from '../core/errors.js';
-import { versionOf, type Arms, type Rollout } from './rollout.js';
+import { shown } from '../core/problem.js';
+import { ALIAS_NAME, versionOf, type Arms, type Rollout } from './rollout.js';
 
 export interface Move {
   readonly rollout: Rollout;
@@ -26,12 +27,23 @@ function conflict(message: string): SluiceError {
   return new SluiceError('CONFLICT', message);
 }
 
+/** A name from a path: what every object has under it is no alias. */
+function aliasIn({ aliases = {} }: Rollout, alias: string): string | undefined {
+  return Object.hasOwn(aliases, alias) ? aliases[alias] : undefined;
+}
+
 /** `name` may be a version or another alias. */
 export function setAlias(rollout: Rollout, alias: string, name: string): Move {
+  // Before the schema, which would pass over "__proto__" without a word.
+  if (!ALIAS_NAME.test(alias))
+    throw new SluiceError(
+      'CONFIG_INVALID',
+      `expected an alias of letters, digits, ".", "_" and "-" that begins with a letter, got ${shown(alias)}`,
+    );
   const version = versionOf(rollout, name);
   if (version === undefined)
     throw new SluiceError('NOT_FOUND', `expected a version or one of the aliases, got "${name}"`);
-  const before = rollout.aliases?.[alias];
+  const before = aliasIn(rollout, alias);
   if (before === version) return { rollout, told: `${alias} is version ${version} already` };
   const aliases: Record<string, string> = { ...rollout.aliases, [alias]: version };
   if (alias === STABLE && before !== undefined) aliases[PREVIOUS] = before;
@@ -40,7 +52,8 @@ export function setAlias(rollout: Rollout, alias: string, name: string): Move {
 }
 
 export function removeAlias(rollout: Rollout, alias: string): Move {
-  const { [alias]: version, ...aliases } = rollout.aliases ?? {};
+  const version = aliasIn(rollout, alias);
+  const { [alias]: _gone, ...aliases } = rollout.aliases ?? {};
   if (version === undefined) throw new SluiceError('NOT_FOUND', `there is no alias "${alias}"`);
   const hasOthers = Object.keys(aliases).length > 0;
   return {

@@ -9,7 +9,7 @@ import { problemText, shown } from '../core/problem.js';
 
 export const FILE_NAME = 'rollout.json';
 export const VERSION_TEXT = /^(?:0|[1-9]\d{0,17})$/;
-const ALIAS_NAME = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
+export const ALIAS_NAME = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
 const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]{1,64}$/;
 const MAX_ARMS = 8;
 const MAX_RULES = 64;

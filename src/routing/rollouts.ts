@@ -73,8 +73,10 @@ export interface RolloutsOptions {
 }
 
 interface ModelRollout {
-  /** Asked for once: a model does not change its place. */
-  folder: Promise<string | undefined>;
+  /** A model does not change its place, but may get one later. */
+  folder: string | undefined;
+  /** The snapshot with which it had none; it is looked for again with another one. */
+  placelessIn: Snapshot | undefined;
   state: RolloutState;
   stamp: string;
   /** The snapshot against which the file was last refused; it is looked at again with another one. */
@@ -157,9 +159,8 @@ export class Rollouts implements RolloutSource {
   /** Answers what happened. Throws a SluiceError, and then nothing has changed. */
   change(modelName: string, change: Change): Promise<{ state: RolloutState; told: string }> {
     return this.inTurn(modelName, async (known) => {
-      const model = this.options.models.snapshot.models.get(modelName);
-      if (model === undefined) throw new SluiceError('MODEL_NOT_FOUND', `unknown model "${modelName}"`);
-      const folder = await known.folder;
+      this.mustHave(modelName);
+      const folder = await this.folderOf(modelName, known);
       if (folder === undefined) {
         throw new SluiceError(
           'CONFLICT',
@@ -177,7 +178,7 @@ export class Rollouts implements RolloutSource {
       }
       const move = change.edit(before.rollout);
       const rollout = checkRollout(this.schema, move.rollout, FILE_NAME);
-      checkVersions(rollout, before.rollout, modelName, versionsOf(model), FILE_NAME);
+      checkVersions(rollout, before.rollout, modelName, versionsOf(this.mustHave(modelName)), FILE_NAME);
       const written = await writeRolloutText(folder, `${JSON.stringify(rollout, null, 2)}\n`);
       known.stamp = await stampOf(folder);
       this.apply(modelName, known, { rollout, etag: written.etag, problem: '' }, false);
@@ -194,14 +195,29 @@ export class Rollouts implements RolloutSource {
 
   private look(modelName: string, isStart: boolean): Promise<void> {
     return this.inTurn(modelName, async (known) => {
-      const folder = await known.folder;
+      const folder = await this.folderOf(modelName, known);
       if (folder !== undefined) await this.readAgain(modelName, known, folder, isStart);
     });
   }
 
+  private mustHave(modelName: string): ModelEntry {
+    const model = this.options.models.snapshot.models.get(modelName);
+    if (model === undefined) throw new SluiceError('MODEL_NOT_FOUND', `unknown model "${modelName}"`);
+    return model;
+  }
+
+  private async folderOf(modelName: string, known: ModelRollout): Promise<string | undefined> {
+    const { snapshot } = this.options.models;
+    if (known.folder !== undefined || known.placelessIn === snapshot) return known.folder;
+    known.folder = await this.options.folderOf(modelName);
+    known.placelessIn = snapshot;
+    return known.folder;
+  }
+
   private inTurn<Result>(modelName: string, act: (known: ModelRollout) => Promise<Result>): Promise<Result> {
     const known: ModelRollout = this.byModel.get(modelName) ?? {
-      folder: this.options.folderOf(modelName),
+      folder: undefined,
+      placelessIn: undefined,
       state: NO_STATE,
       stamp: 'gone',
       refusedIn: undefined,

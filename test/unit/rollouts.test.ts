@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Snapshot } from '../../src/core/snapshot.js';
-import { promote, rollBack, setAlias, setSplit } from '../../src/routing/moves.js';
+import { promote, removeAlias, rollBack, setAlias, setSplit } from '../../src/routing/moves.js';
 import {
   checkRollout,
   keptVersions,
@@ -191,6 +191,32 @@ t.test('moves', async (t) => {
   t.throws(() => rollBack(start), { code: 'CONFLICT' });
   t.throws(() => rollBack({}), { code: 'CONFLICT' });
   t.same(setSplit(split, []).rollout, { aliases: ALIASES });
+});
+
+t.test('an alias may be called like what every object has', async (t) => {
+  t.throws(() => removeAlias({ aliases: ALIASES }, 'constructor'), { code: 'NOT_FOUND' });
+  t.throws(() => setAlias({ aliases: ALIASES }, '__proto__', '2'), { code: 'CONFIG_INVALID' });
+  t.equal(setAlias({ aliases: ALIASES }, 'toString', '2').told, 'toString moved from nothing to version 2');
+});
+
+t.test('a model whose folder comes later has its rollout from then on', async (t) => {
+  const folder = join(t.testdir({ m: { 'rollout.json': JSON.stringify({ aliases: ALIASES }) } }), 'm');
+  const models = { snapshot: picture() };
+  let isThere = false;
+  const say = () => undefined;
+  const rollouts = new Rollouts({
+    models,
+    folderOf: async () => (isThere ? folder : undefined),
+    parts: {},
+    log: { info: say, warn: say, error: say },
+  });
+  await rollouts.lookAtAll();
+  isThere = true;
+  await rollouts.lookAtAll();
+  t.notOk(rollouts.inForce.has('m'), 'nothing was loaded since');
+  models.snapshot = picture();
+  await rollouts.lookAtAll();
+  t.same(rollouts.inForce.get('m')?.rollout.aliases, ALIASES);
 });
 
 t.test('a change is checked, written whole, put in force and logged', async (t) => {
