@@ -3,10 +3,10 @@
  * timers and callers; no promise is made that nobody awaits.
  */
 import { Connection, type ConnectionOwner } from './connection.js';
-import { clientError, InferError } from './errors.js';
+import { clientError, type InferError } from './errors.js';
 import { FrameWriter } from './frame-writer.js';
 import type { InferClient, InferOptions, InferResult, Inputs, ModelInfo, OutputTypes } from './model.js';
-import { InferCall, MOST_RESENDS } from './request.js';
+import { checkNumber, InferCall, MOST_RESENDS } from './request.js';
 import type { Surroundings } from './socket.js';
 
 export type ConnectionState = 'open' | 'reconnecting' | 'closed';
@@ -84,10 +84,10 @@ export class Client implements InferClient, ConnectionOwner {
     private readonly around: Surroundings,
   ) {
     this.options = { ...DEFAULTS, ...withoutUndefined(options) };
-    checkWhole('connections', this.options.connections, 1);
-    checkWhole('maxWaiting', this.options.maxWaiting, 0);
-    checkWhole('deadlineMs', this.options.deadlineMs, 0);
-    checkWhole('connectTimeoutMs', this.options.connectTimeoutMs, 1);
+    checkNumber('connections', this.options.connections, 1);
+    checkNumber('maxWaiting', this.options.maxWaiting, 0);
+    checkNumber('deadlineMs', this.options.deadlineMs, 0);
+    checkNumber('connectTimeoutMs', this.options.connectTimeoutMs, 1);
     this.opened = new Promise((resolve, reject) => {
       this.settleOpened = { resolve, reject };
     });
@@ -144,8 +144,8 @@ export class Client implements InferClient, ConnectionOwner {
     options.signal?.throwIfAborted();
     if (this.end !== undefined) throw this.end;
     const deadlineMs = options.deadlineMs ?? this.options.deadlineMs;
-    checkWhole('deadlineMs', deadlineMs, 0);
-    checkWhole('priority', options.priority ?? 0, 0, 255);
+    checkNumber('deadlineMs', deadlineMs, 0);
+    checkNumber('priority', options.priority ?? 0, 0, 255);
     const isIdempotent = options.idempotent ?? this.options.idempotent;
     const target = this.queue.length === 0 ? this.roomiest() : undefined;
     if (target === undefined && this.queue.length >= this.options.maxWaiting) {
@@ -325,11 +325,6 @@ export class Client implements InferClient, ConnectionOwner {
     this.state = state;
     this.options.onState?.(state);
   }
-}
-
-function checkWhole(name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): void {
-  if (value >= least && value <= most && (name === 'deadlineMs' || Number.isInteger(value))) return;
-  throw new InferError('BAD_REQUEST', `expected a number from ${least} to ${most} for ${name}, got ${value}`);
 }
 
 function withoutUndefined<T extends object>(options: T): T {

@@ -52,8 +52,9 @@ export async function refusal(response: Response): Promise<InferError> {
 }
 
 export async function readJson(response: Response): Promise<unknown> {
+  const text = await response.text();
   try {
-    return await response.json();
+    return JSON.parse(text);
   } catch (error) {
     throw clientError('BAD_ANSWER', 'expected JSON from the server', { cause: error });
   }

@@ -15,7 +15,12 @@ import type {
   OutputTypes,
   TensorInfo,
 } from './model.js';
-import { MOST_RESENDS } from './request.js';
+import { checkNumber, MOST_RESENDS } from './request.js';
+
+const MOST_IN_FLIGHT = 16;
+const DEADLINE_MS = 30_000;
+/** Of a timer, and of the header: a longer delay would wrap around and fire at once. */
+const LONGEST_DEADLINE_MS = 2 ** 31 - 1;
 
 export interface HttpOptions {
   /** Requests at once; others wait. */
@@ -39,6 +44,8 @@ export class HttpClient implements InferClient {
     url: string | URL,
     private readonly options: HttpOptions,
   ) {
+    checkNumber('maxInFlight', options.maxInFlight ?? MOST_IN_FLIGHT, 1);
+    checkNumber('deadlineMs', options.deadlineMs ?? DEADLINE_MS, 0);
     const parsed = new URL(url);
     const protocol = { 'ws:': 'http:', 'wss:': 'https:' }[parsed.protocol] ?? parsed.protocol;
     this.base = `${protocol}//${parsed.host}${parsed.pathname.replace(/\/(v2\/ws)?$/, '')}/v2/models/`;
@@ -50,7 +57,9 @@ export class HttpClient implements InferClient {
     options: InferOptions = {},
   ): Promise<InferResult<Outputs>> {
     options.signal?.throwIfAborted();
-    const deadlineMs = options.deadlineMs ?? this.options.deadlineMs ?? 30_000;
+    const givenMs = options.deadlineMs ?? this.options.deadlineMs ?? DEADLINE_MS;
+    checkNumber('deadlineMs', givenMs, 0);
+    const deadlineMs = Math.min(givenMs, LONGEST_DEADLINE_MS);
     const end = new AbortController();
     const timer =
       deadlineMs > 0
@@ -109,8 +118,10 @@ export class HttpClient implements InferClient {
   }
 
   private async fetchModel(name: string): Promise<ModelInfo> {
-    const response = await this.fetch(encodeURIComponent(name), { signal: this.ending.signal }, true);
-    const body = (await readJson(response)) as Partial<Record<'versions' | 'inputs' | 'outputs', unknown>>;
+    const init = { signal: this.ending.signal };
+    const body = (await this.fetch(encodeURIComponent(name), init, true, readJson)) as Partial<
+      Record<'versions' | 'inputs' | 'outputs', unknown>
+    >;
     const tensors = (value: unknown): TensorInfo[] => (Array.isArray(value) ? (value as TensorInfo[]) : []);
     return {
       name,
@@ -141,16 +152,21 @@ export class HttpClient implements InferClient {
     const body = joined([head, ...inputs.map(({ bytes }) => bytes)]);
     const mayRepeat = options.idempotent ?? this.options.idempotent ?? false;
     const path = `${encodeURIComponent(model)}${version}/infer`;
-    const response = await this.fetch(path, { method: 'POST', headers, body, signal }, mayRepeat);
-    return readAnswer(response);
+    return this.fetch(path, { method: 'POST', headers, body, signal }, mayRepeat, readAnswer);
   }
 
-  private async fetch(path: string, init: RequestInit, mayRepeat: boolean): Promise<Response> {
+  /** A connection may also end in the middle of an answer, hence `read` belongs to the attempt. */
+  private async fetch<T>(
+    path: string,
+    init: RequestInit,
+    mayRepeat: boolean,
+    read: (response: Response) => Promise<T>,
+  ): Promise<T> {
     const headers = { ...this.options.headers, ...(init.headers as Record<string, string> | undefined) };
     for (let resends = 0; ; resends += 1) {
       try {
         const response = await fetch(this.base + path, { ...init, headers });
-        if (response.ok) return response;
+        if (response.ok) return await read(response);
         throw await refusal(response);
       } catch (error) {
         if (error instanceof InferError || init.signal?.aborted === true) throw error;
@@ -163,7 +179,7 @@ export class HttpClient implements InferClient {
 
   private async enter(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (this.inFlight < (this.options.maxInFlight ?? 16)) {
+    if (this.inFlight < (this.options.maxInFlight ?? MOST_IN_FLIGHT)) {
       this.inFlight += 1;
       return;
     }

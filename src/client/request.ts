@@ -10,6 +10,17 @@ import type { Surroundings } from './socket.js';
 /** A request that breaks every connection it is sent on is not sent for ever. */
 export const MOST_RESENDS = 3;
 
+/** Throws where a caller's number makes no sense. A time may have a fraction. */
+export function checkNumber(
+  name: string,
+  value: number,
+  least: number,
+  most = Number.MAX_SAFE_INTEGER,
+): void {
+  if (value >= least && value <= most && (name === 'deadlineMs' || Number.isInteger(value))) return;
+  throw new InferError('BAD_REQUEST', `expected a number from ${least} to ${most} for ${name}, got ${value}`);
+}
+
 export class InferCall {
   isSettled = false;
   /** Times it was sent and has to be sent again. */

@@ -163,6 +163,17 @@ t.test('over HTTP: what is no answer, no server, and an abort', async (t) => {
     ask((response) => response.destroy()),
     { code: 'CONNECTION_LOST', mayHaveRun: true },
   );
+  const half = (response: import('node:http').ServerResponse): void => {
+    response.writeHead(200, { 'content-length': '100' });
+    response.write('{', () => response.destroy());
+  };
+  await t.rejects(ask(half), { code: 'CONNECTION_LOST', mayHaveRun: true }, 'in the middle of the answer');
+  replies.push(half);
+  t.ok(await ask(answer({ outputs: [output] }), { idempotent: true }), 'asked again in the middle of one');
+  t.ok(await ask(answer({ outputs: [output] }), { deadlineMs: 2 ** 40 }), 'a deadline in many years');
+  await t.rejects(ask(answer({}), { deadlineMs: NaN }), { code: 'BAD_REQUEST' });
+  replies.length = 0;
+  t.throws(() => httpClient(url, { maxInFlight: 0 }), { code: 'BAD_REQUEST' });
   replies.push((response) => response.destroy());
   t.ok(await ask(answer({ outputs: [output] }), { idempotent: true }), 'asked again');
 
