@@ -73,9 +73,13 @@ try {
     '--port=0',
     '--admin-port=0',
   ]);
-  await load(plain.url, Date.now() + 200);
-  const page = await (await fetch(plain.metricsUrl)).text();
-  await plain.stop();
+  let page;
+  try {
+    await load(plain.url, Date.now() + 200);
+    page = await (await fetch(plain.metricsUrl)).text();
+  } finally {
+    await plain.stop();
+  }
   const checked = spawnSync('promtool', ['check', 'metrics'], { input: page, encoding: 'utf8' });
   console.log(`promtool check metrics: ${checked.status === 0 ? 'passes' : checked.stdout + checked.stderr}`);
 

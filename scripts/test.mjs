@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // `npm test`: sets up, then checks, native tests and tap tests; the last line is `N passed, N failed`.
 // Usage: npm test [-- [--no-setup] [group or test file ...]]    groups: checks native unit contract e2e lifetime
-// The groups browser, stress and gpu run only when named.
+// The group browser runs only when named.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { runChecks } from './check.mjs';
@@ -11,7 +11,7 @@ import { runNative } from './test/native.mjs';
 import { runTap } from './test/tap.mjs';
 
 const ALWAYS = ['checks', 'native', 'unit', 'contract', 'e2e', 'lifetime'];
-const WHEN_NAMED = ['browser', 'stress', 'gpu'];
+const WHEN_NAMED = ['browser'];
 
 const given = process.argv.slice(2);
 const names = given.filter((name) => name !== '--no-setup');

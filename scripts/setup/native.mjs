@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { HEADER_VARIABLES } from './headers.mjs';
 import { SetupError } from './step.mjs';
 import { dropStamp, hashOf, isFresh, readStamp, ROOT, writeStamp } from './stamp.mjs';
+import { otherCompiler } from './toolchain.mjs';
 
 const INPUTS = [
   'CMakeLists.txt',
@@ -48,9 +49,13 @@ export async function buildNative({ progress, paths }) {
   dropStamp('native');
   const common = ['--out', 'build', '--config', 'Release', '--log-level', 'warn', ...cmakeDefinitions(paths)];
   const configured = hashOf({ texts: [...common, process.env.CXX ?? ''] });
+  const compiler = otherCompiler();
+  const env = compiler === undefined ? process.env : { ...process.env, CXX: compiler };
   await progress.step('native build', async (run) => {
     const cmakeJs = (command, more, failure) =>
-      run(join(ROOT, 'node_modules/.bin/cmake-js'), [command, ...common, ...more], { cwd: ROOT, failure });
+      run(join(ROOT, 'node_modules/.bin/cmake-js'), [command, ...common, ...more], {
+        ...{ cwd: ROOT, env, failure },
+      });
     if (readStamp('native-configure') !== configured || !isConfiguredHere()) {
       rmSync(join(ROOT, 'build/CMakeCache.txt'), { force: true });
       rmSync(join(ROOT, 'build/CMakeFiles'), { recursive: true, force: true });

@@ -37,6 +37,12 @@ export function missingTools(versionOf = askVersion) {
   return missing;
 }
 
+/** The compiler to name to CMake where the one that it would take is too old or missing; undefined where it would do. */
+export function otherCompiler(versionOf = askVersion) {
+  const fits = COMPILERS.filter(({ command, lowest }) => isAtLeast(versionOf(command), lowest));
+  return process.env.CXX || fits[0]?.command === 'g++' ? undefined : fits[0]?.command;
+}
+
 /** Checks the tools; with `mayInstall`, as root on a machine with apt, installs what is missing. */
 export async function checkTools({ progress, mayInstall }) {
   const missing = missingTools();

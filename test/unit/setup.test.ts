@@ -18,10 +18,13 @@ interface Source {
 const { findSource } = (await import(join(SCRIPTS, 'setup/apt.mjs'))) as {
   findSource: (suite: string, root: string) => Source | undefined;
 };
-const { checkNode, mendCommand, missingTools } = (await import(join(SCRIPTS, 'setup/toolchain.mjs'))) as {
+const { checkNode, mendCommand, missingTools, otherCompiler } = (await import(
+  join(SCRIPTS, 'setup/toolchain.mjs')
+)) as {
   checkNode: (version: string) => void;
   mendCommand: (packages: string[], machine: { isRoot: boolean; hasApt: boolean }) => string;
   missingTools: (versionOf: (command: string) => number[] | undefined) => { what: string; pkg: string }[];
+  otherCompiler: (versionOf: (command: string) => number[] | undefined) => string | undefined;
 };
 const { takeLock } = (await import(join(SCRIPTS, 'setup/lock.mjs'))) as {
   takeLock: (options: { file: string; say?: (text: string) => void }) => Promise<() => void>;
@@ -94,6 +97,17 @@ t.test('missing and outdated tools are named with the package that brings them',
   t.same(machine({ 'clang++': [15, 0], ninja: [1, 11], cmake: [4, 0] }), []);
   t.same(machine({}), ['g++', 'make', 'cmake']);
   t.same(machine({ 'g++': [11, 4, 0], make: [4, 3], cmake: [3, 19, 8] }), ['g++', 'cmake']);
+
+  const compiler = (tools: Record<string, number[]>) => otherCompiler((command) => tools[command]);
+  t.equal(compiler({ 'g++': [12, 2, 0], 'clang++': [19] }), undefined, "CMake's own choice will do");
+  t.equal(
+    compiler({ 'g++': [11, 4, 0], 'clang++': [15, 0] }),
+    'clang++',
+    'an old g++ would be taken before it',
+  );
+  process.env['CXX'] = 'my-compiler';
+  t.equal(compiler({ 'clang++': [15, 0] }), undefined, 'whoever names one has it');
+  delete process.env['CXX'];
 });
 
 t.test('the command that mends it fits the machine', async (t) => {
