@@ -15,7 +15,10 @@ export async function startFaultyServer() {
     [join(ROOT, 'bench/faulty-server.mjs'), join(ROOT, 'build/models'), '--inlineBudgetUs', '0'],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
-  const [line] = await once(createInterface({ input: child.stdout }), 'line');
+  const ended = once(child, 'exit').then(([exitCode]) => {
+    throw new Error(`the faulty server ended with ${exitCode} before it told its address`);
+  });
+  const [line] = await Promise.race([once(createInterface({ input: child.stdout }), 'line'), ended]);
   const { url, admin } = JSON.parse(line);
   return { child, url: new URL(url), admin };
 }

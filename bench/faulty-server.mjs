@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// A server over the addon whose runs fail on request, for check-rows.mjs --faults. Prints its address when it is ready.
+// A server over the addon whose runs fail on request, for the scripts and tests that need one. Prints its address when it is ready.
 // Usage: node bench/faulty-server.mjs repository [--name value ...]     settings as flags of `sluice serve`, in their file names
 import { join } from 'node:path';
 import { readSettings } from '../dist/config.js';

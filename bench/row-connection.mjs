@@ -1,4 +1,4 @@
-/** One HTTP connection of check-rows.mjs: a request at a time, replies taken apart, or broken off on purpose. */
+/** One HTTP connection of the scripts that check rows: a request at a time, replies taken apart, or broken off on purpose. */
 import net from 'node:net';
 
 /** Resolves when connected. */

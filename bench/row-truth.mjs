@@ -4,18 +4,13 @@
  */
 import { join } from 'node:path';
 import ort from 'onnxruntime-node';
+import { seededRandom as seededNumbers } from '../scripts/models/random.mjs';
 
 const POOL_ROWS = 512;
 
-/** mulberry32: small, seeded, good enough to choose sizes and values. */
+/** Numbers from 0 to 1, and whole ones below a bound, the same for the same seed. */
 export function seededRandom(seed) {
-  let state = seed >>> 0;
-  const random = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
+  const random = seededNumbers(seed);
   return { random, below: (n) => Math.floor(random() * n) };
 }
 

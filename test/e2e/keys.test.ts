@@ -1,14 +1,15 @@
 /**
  * A server with keys, from outside: every route of both listeners with no key, a wrong one, one of another scope and the
- * right one; rotation under requests; what the command line refuses to open.
+ * right one; a key that is revoked; names that are not the server's own.
  */
 import t, { type Test } from 'tap';
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hashKey, type Scope } from '../../src/access/key-file.js';
 import { knownPaths } from '../../src/transport/paths.js';
 import { ask } from '../support/raw-http.js';
 import { linkedRepository, startTestServer } from '../support/running.js';
+import { WsClient } from '../support/ws-client.js';
 
 const SCOPE_KEYS: Record<Scope, string> = { infer: 'key-infer', admin: 'key-admin', metrics: 'key-metrics' };
 
@@ -123,6 +124,25 @@ t.test('a key for some models is good for no other', async (t) => {
   const denied = await ask(server.port, 'GET', ready);
   t.match(denied?.headers['www-authenticate'], /^Bearer/);
 });
+
+for (const transport of ['uws', 'node']) {
+  t.test(`a key that leaves the file is good for nothing any more, over ${transport}`, async (t) => {
+    const { server, path } = await startWithKeys(t, transport);
+    const statusWith = async (key: string) => {
+      const reply = await ask(server.port, 'GET', '/v2/models/versioned/ready', undefined, {
+        'x-api-key': key,
+      });
+      return reply?.status;
+    };
+    const client = await WsClient.open(server.port, { headers: { authorization: 'Bearer key-infer' } });
+    t.ok((await client.frame()).hello());
+    t.same([await statusWith('key-infer'), await statusWith('key-fresh')], [200, 401]);
+    writeKeys(`${path}.new`, [['key-fresh', 'infer']]);
+    renameSync(`${path}.new`, path);
+    t.equal((await client.closed()).code, 1008, 'a socket that is open ends');
+    t.same([await statusWith('key-infer'), await statusWith('key-fresh')], [401, 200]);
+  });
+}
 
 t.test('a name that is not ours gets nothing from the admin listener', async (t) => {
   const { server } = await startTestServer(t, linkedRepository(t, ['versioned']), {

@@ -6,6 +6,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { seededRandom } from '../../scripts/models/random.mjs';
 import { DataType } from '../../src/wire/generated/data-type.js';
 import { readExposition } from '../support/exposition.js';
 import { requestFrame } from '../support/frames.js';
@@ -17,15 +18,10 @@ import { WsClient } from '../support/ws-client.js';
 const MODELS = fileURLToPath(new URL('../../build/models', import.meta.url));
 const BINARY = '"parameters":{"binary_data_output":true}';
 
-/** mulberry32, so that a failure replays. */
+/** A failure replays. */
 function seeded(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296) * below);
-  };
+  const next = seededRandom(seed);
+  return (below) => Math.floor(next() * below);
 }
 
 interface Sent {

@@ -6,13 +6,12 @@ import t, { type Test } from 'tap';
 import { execFile } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { MAIN } from '../support/package.js';
 import { ask } from '../support/raw-http.js';
 import { startTestServer } from '../support/running.js';
 import { REFUSED, SERVED, writeTritonRepository } from '../support/triton-repository.js';
 import { fp32, infer } from '../support/v2-wire.js';
 
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const NO_ENGINE = 'expected model.onnx in the folder of version 1, got model.plan';
 
 function repository(t: Test): string {

@@ -214,7 +214,8 @@ async function checkNumbers(t: Test, port: number): Promise<void> {
   const asBinary = await infer(port, 'identity_bytes', { inputs: [binary], more: BINARY });
   t.same(asBinary.outputs[0]?.bytes, bytes, 'any bytes travel in binary');
   const asJson = await infer(port, 'identity_bytes', { inputs: [binary] });
-  t.ok(asJson.status >= 400, 'bytes that are no text have no JSON');
+  t.equal(asJson.status, 400, 'bytes that are no text have no JSON');
+  t.match(asJson.error, 'binary');
 }
 
 async function checkRawBinary(t: Test, port: number): Promise<void> {

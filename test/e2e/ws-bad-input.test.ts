@@ -4,9 +4,9 @@
  * MUTANTS in the environment makes the mutant hunt as long as one likes.
  */
 import t, { type Test } from 'tap';
+import { seededRandom } from '../../scripts/models/random.mjs';
 import { DataType } from '../../src/wire/generated/data-type.js';
-import { requestFrame } from '../support/frames.js';
-import { readFrame } from '../support/frames.js';
+import { readFrame, requestFrame } from '../support/frames.js';
 import { OPCODES, RawWs, wsFrame } from '../support/raw-ws.js';
 import { linkedRepository, startTestServer } from '../support/running.js';
 import { fp32 } from '../support/v2-wire.js';
@@ -48,15 +48,10 @@ class Witness {
   }
 }
 
-/** xorshift32: the same mutants in every run. */
+/** The same mutants in every run. */
 function seeded(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
+  const next = seededRandom(seed);
+  return (below) => Math.floor(next() * below);
 }
 
 function mutant(random: (below: number) => number): Uint8Array {

@@ -77,8 +77,10 @@ export function isError(t: Test, reply: RawReply | undefined, status: number, wh
   t.type(body['error'], 'string', what);
 }
 
-/** Looks again on later turns of the loop; sockets end when the kernel says so. */
+/** Looks again on later turns of the loop; sockets end when the kernel says so. Throws where it never is. */
 export async function eventually(isTrue: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 2000 && !isTrue(); turn += 1)
+  for (let turn = 0; !isTrue(); turn += 1) {
+    if (turn === 5000) throw new Error(`expected ${isTrue.toString()} at last`);
     await new Promise((resolve) => setTimeout(resolve, 1));
+  }
 }

@@ -7,22 +7,12 @@ import { Canary, type CanaryLogLine } from '../../src/canary/canary.js';
 import { boundOfQuantile, decide, type CanaryFacts, type StepState } from '../../src/canary/decide.js';
 import { canaryPlan, type CanaryPlan } from '../../src/canary/plan.js';
 import { problemText } from '../../src/core/problem.js';
+import { seededRandom } from '../../scripts/models/random.mjs';
 import { chanceText, shareEvidence, shareVerdict } from '../../src/core/sequential.js';
-
-/** Numbers from 0 to 1, the same for the same seed. */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let bits = Math.imul(state ^ (state >>> 15), state | 1);
-    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
-    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** How many of `runs` watchers, each looking every `every` trials, ever see `verdict`. */
 function everSeen(verdict: string, share: number, limit: number, alarm: number, runs: number): number {
-  const random = randomOf(42);
+  const random = seededRandom(42);
   let seen = 0;
   for (let run = 0; run < runs; run += 1) {
     let hits = 0;
@@ -278,7 +268,7 @@ t.test('a move that fails holds the plan and says why', async (t) => {
 });
 
 t.test('a candidate like its baseline is rolled back no more often than was stated', (t) => {
-  const random = randomOf(7);
+  const random = seededRandom(7);
   const runs = 200;
   let rolledBack = 0;
   for (let run = 0; run < runs; run += 1) {

@@ -21,6 +21,7 @@ import { encodeInputs } from '../../src/client/inputs.js';
 import type { Inputs, InferOptions, ModelInfo } from '../../src/client/model.js';
 import { tensorOf, toBooleans, toStrings } from '../../src/client/outputs.js';
 import { isFrame } from '../../src/client/verify.js';
+import { seededRandom } from '../../scripts/models/random.mjs';
 import { DATA_TYPES } from '../../src/core/data-types.js';
 import { decodeBfloat16, decodeHalf, encodeBfloat16, encodeHalf } from '../support/elements.js';
 import { errorFrame, goodbyeFrame, helloFrame, PAIRS, responseFrame } from '../support/server-frames.js';
@@ -187,14 +188,6 @@ t.test('FP16 and BF16 are those of another implementation, all of them', async (
   t.same(wrong, []);
 });
 
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
 t.test(
   'no mutant of a frame makes the client read outside its message, hang, or throw what is no error of its own',
   async (t) => {
@@ -208,7 +201,7 @@ t.test(
       errorFrame(5, 3, 'SHAPE_MISMATCH', 'expected'),
       goodbyeFrame(10),
     ];
-    const next = random(7);
+    const next = seededRandom(7);
     let accepted = 0;
     const faults: string[] = [];
     const tryFrame = (mutant: Uint8Array): void => {
@@ -270,7 +263,7 @@ t.test('reading gives back no memory that is not the message', async (t) => {
   // The message lies inside a larger block full of canaries, as a pooled buffer would.
   const frame = responseFrame(5, [{ name: 'a', datatype: 2, shape: [8], bytes: new Uint8Array(8) }]);
   const block = new Uint8Array(frame.length + 512).fill(0xa5);
-  const next = random(3);
+  const next = seededRandom(3);
   let leaks = 0;
   for (let times = 0; times < 4000; times += 1) {
     block.set(frame, 256);
