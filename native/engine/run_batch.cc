@@ -46,8 +46,10 @@ bool KeepPart(const ModelSpec& spec, const std::vector<OutputRows>& piece, Reque
   return true;
 }
 
+// `done`: how many requests, from the first on, have what this run has for them. They may not be run again: a
+// tap may have taken their tensors.
 Status RunRequests(ModelVersion* version, RunPlace* place, Request* const* requests, size_t count,
-                   int64_t rows) {
+                   int64_t rows, size_t* done) {
   const ModelSpec& spec = version->spec();
   const std::vector<RunTensor>& gathered = place->input.Gather(requests, count, rows);
   place->times.gathered_ns = NowNs();
@@ -59,8 +61,8 @@ Status RunRequests(ModelVersion* version, RunPlace* place, Request* const* reque
   const int64_t run_ns = place->times.ran_ns - place->times.gathered_ns;
   RowCutter cutter(spec, place->outputs, rows, &place->rows, &place->padded);
   std::vector<OutputRows> all_rows;
-  for (size_t r = 0; r < count; ++r) {
-    Request* request = requests[r];
+  for (; *done < count; ++*done) {
+    Request* request = requests[*done];
     const std::vector<OutputRows>& piece = cutter.Next(*request);
     if (!request->is_whole() && !KeepPart(spec, piece, request, &all_rows)) continue;
     const std::vector<OutputRows>& outputs = request->is_whole() ? piece : all_rows;
@@ -86,11 +88,12 @@ Status FailedRun(const char* what) noexcept {
 }
 
 // Memory may run out anywhere in a run; that is a failed run, not a dead process.
-Status TryRun(ModelVersion* version, RunPlace* place, Request* const* requests, size_t count,
-              int64_t rows) noexcept {
+Status TryRun(ModelVersion* version, RunPlace* place, Request* const* requests, size_t count, int64_t rows,
+              size_t* done) noexcept {
+  *done = 0;
   Status status;
   try {
-    status = RunRequests(version, place, requests, count, rows);
+    status = RunRequests(version, place, requests, count, rows, done);
   } catch (const std::exception& error) {
     status = FailedRun(error.what());
   } catch (...) {
@@ -125,14 +128,17 @@ int64_t RunBatch(ModelVersion* version, Batch* batch, int64_t now_ns) noexcept {
     return NowNs() - now_ns;
   }
   place->times.begun_ns = now_ns;
-  const Status status = TryRun(version, place.get(), batch->requests.data(), count, batch->rows);
-  if (!status.ok() && count == 1) {
-    FailRequest(version, batch->requests[0], status);
-  } else if (!status.ok()) {
-    for (Request*& request : batch->requests) {
+  size_t done = 0;
+  const Status status = TryRun(version, place.get(), batch->requests.data(), count, batch->rows, &done);
+  if (count == 1) {
+    if (done == 0) FailRequest(version, batch->requests[0], status);
+  } else {
+    for (; done < count; ++done) {
+      Request* request = batch->requests[done];
       place->times.begun_ns = NowNs();
-      const Status alone = TryRun(version, place.get(), &request, 1, request->part_rows);
-      if (!alone.ok()) FailRequest(version, request, alone);
+      size_t alone_done = 0;
+      const Status alone = TryRun(version, place.get(), &request, 1, request->part_rows, &alone_done);
+      if (alone_done == 0) FailRequest(version, request, alone);
     }
   }
   version->ReturnPlace(std::move(place));
