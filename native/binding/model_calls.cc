@@ -34,19 +34,19 @@ Napi::Value InBackground(const Napi::CallbackInfo& info, std::function<Status()>
   AddonState* state = OpenStateOf(info);
   auto deferred = std::make_shared<Napi::Promise::Deferred>(info.Env());
   const Napi::Env env = info.Env();
-  std::shared_ptr<CompletionPort> port = state->port();
   // The engine is not kept alive by its own loader thread: its end waits for loaders.
-  state->engine()->OnLoaderThread([=] {
-    auto status = std::make_shared<Status>(work());
-    port->Post([=] {
-      Napi::HandleScope scope(env);
-      if (status->ok()) {
-        deferred->Resolve(settle(env));
-      } else {
-        deferred->Reject(ToError(env, *status).Value());
-      }
-    });
-  });
+  state->engine()->OnLoaderThread(state->port(), std::move(work),
+                                  [env, deferred, settle = std::move(settle)](const Status& status) {
+                                    Napi::HandleScope scope(env);
+                                    try {
+                                      if (!status.ok()) throw ToError(env, status);
+                                      deferred->Resolve(settle(env));
+                                    } catch (const Napi::Error& error) {
+                                      deferred->Reject(error.Value());
+                                    } catch (const std::exception& error) {
+                                      deferred->Reject(Napi::Error::New(env, error.what()).Value());
+                                    }
+                                  });
   return deferred->Promise();
 }
 

@@ -91,7 +91,7 @@ Request* CompletionPort::NextCompleted() {
     ready_.clear();
     next_ready_ = 0;
     if (!is_woken_.load(std::memory_order_acquire)) return nullptr;
-    std::vector<std::function<void()>> posted;
+    Posts posted;
     {
       std::lock_guard<std::mutex> lock(mutex_);
       is_woken_.store(false, std::memory_order_release);
@@ -113,11 +113,11 @@ bool CompletionPort::Complete(Request* const* requests, size_t count) {
   return !wakes || Wake();
 }
 
-void CompletionPort::Post(std::function<void()> post) {
+void CompletionPort::Post(Posts* posts) noexcept {
   bool wakes = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    posted_.push_back(std::move(post));
+    posted_.splice(posted_.end(), *posts);
     wakes = BeginWaking();
   }
   if (wakes) Wake();

@@ -1,14 +1,15 @@
 // CompletionPort: the end of the road of one event loop's requests. It owns the requests (a pool) and their
 // tickets; workers put finished requests in, the loop takes them out. One wake-up of the loop serves
 // everything that finished until it looks. A request whose client was told early comes out twice: for that
-// answer, and when its worker has let go of it. Complete may be called by any thread; everything else by the
-// loop alone. Room for every answer is made with the request, so that only Acquire and Post can run out of
-// memory.
+// answer, and when its worker has let go of it. Complete and Post may be called by any thread; everything
+// else by the loop alone. Room for every answer is made with the request, and whoever posts brings the room
+// along, so that only Acquire can run out of memory.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -44,11 +45,15 @@ class CompletionPort {
   // Puts back what NextCompleted gave last.
   void PutBack() { --next_ready_; }
 
-  // Any thread. True: the loop has not come to look yet. `post` runs on the loop.
+  // Work for the loop, which does not throw; a list, because joining two needs no memory.
+  using Posts = std::list<std::function<void()>>;
+
+  // Any thread. True: the loop has not come to look yet.
   bool Complete(Request* const* requests, size_t count);
   // `request` is running and its early_code is set: the client is answered now, the request comes back later.
   void TellEarly(Request* request) { Complete(&request, 1); }
-  void Post(std::function<void()> post);
+  // Takes them out of `posts`; the loop runs them.
+  void Post(Posts* posts) noexcept;
 
   // Requests acquired and not released.
   size_t outstanding() const { return outstanding_; }
@@ -73,7 +78,7 @@ class CompletionPort {
 
   std::mutex mutex_;  // guards what follows
   std::vector<Request*> finished_;
-  std::vector<std::function<void()>> posted_;
+  Posts posted_;
   int waking_ = 0;  // threads inside wake_
   std::condition_variable nobody_wakes_;
   std::atomic<bool> is_woken_{false};

@@ -13,7 +13,6 @@
 
 #include "base/clock.h"
 #include "engine/complete_requests.h"
-#include "engine/completion_port.h"
 #include "engine/refusal.h"
 #include "engine/run_batch.h"
 
@@ -31,6 +30,14 @@ constexpr char kNoMemory[] = "out of memory";
 
 void LowerPriority(int niceness) {
   setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), niceness);
+}
+
+Status TryWork(const std::function<Status()>& work) noexcept {
+  try {
+    return work();
+  } catch (const std::exception&) {
+    return Status(Code::kInternal, kNoMemory);
+  }
 }
 
 // Shared by every event loop of the process on purpose.
@@ -137,10 +144,16 @@ void Engine::StartWorker() {
   });
 }
 
-void Engine::OnLoaderThread(std::function<void()> work) {
-  StartThread([work = std::move(work)] {
+void Engine::OnLoaderThread(std::shared_ptr<CompletionPort> port, std::function<Status()> work,
+                            std::function<void(const Status&)> settle) {
+  auto status = std::make_shared<Status>();
+  // All that the end of the work needs is made before its beginning.
+  const auto posts =
+      std::make_shared<CompletionPort::Posts>(1, [status, settle = std::move(settle)] { settle(*status); });
+  StartThread([port = std::move(port), work = std::move(work), status, posts] {
     LowerPriority(kLoaderNiceness);
-    work();
+    *status = TryWork(work);
+    port->Post(posts.get());
   });
 }
 

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/completion_port.h"
 #include "engine/decode_thread.h"
 #include "engine/loop_runs.h"
 #include "engine/model_version.h"
@@ -42,9 +43,11 @@ class Engine {
   Scheduler* scheduler() { return &scheduler_; }
   LoopRuns* loop_runs() { return &loop_runs_; }
 
-  // Runs `work` on a loader thread of low priority; never on the loop or a worker. Throws where there is no
-  // thread for it.
-  void OnLoaderThread(std::function<void()> work);
+  // Runs `work` on a loader thread of low priority, never on the loop or a worker; what came of it goes to
+  // `settle` on the loop of `port`, which must not throw. Throws, as if it had not been called, where there
+  // is no memory or no thread for it.
+  void OnLoaderThread(std::shared_ptr<CompletionPort> port, std::function<Status()> work,
+                      std::function<void(const Status&)> settle);
 
   // Loader threads. Open answers a handle, Close waits for what is in flight and frees.
   Status Open(const SessionOptions& options, uint32_t* handle);

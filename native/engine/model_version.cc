@@ -1,6 +1,7 @@
 #include "engine/model_version.h"
 
 #include <algorithm>
+#include <new>
 
 #include "base/clock.h"
 #include "codec/pad_request.h"
@@ -134,9 +135,12 @@ void ModelVersion::ReturnPlace(std::unique_ptr<RunPlace> place) {
   places_.push_back(std::move(place));
 }
 
-void ModelVersion::SetLastFailure(const std::string& message) {
+void ModelVersion::SetLastFailure(std::string_view message) noexcept {
   std::lock_guard<std::mutex> lock(mutex_);
-  last_failure_ = message;
+  try {
+    last_failure_ = message;
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 std::string ModelVersion::LastFailure() {

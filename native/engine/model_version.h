@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/model_spec.h"
@@ -80,7 +81,8 @@ class ModelVersion {
   std::unique_ptr<RunPlace> TakePlace();
   void ReturnPlace(std::unique_ptr<RunPlace> place);
 
-  void SetLastFailure(const std::string& message);
+  // Where memory for it is missing, the one before stays.
+  void SetLastFailure(std::string_view message) noexcept;
   std::string LastFailure();
 
   // Requests accepted and not yet handed out by their loop. The version may be destroyed when it is zero and

@@ -53,10 +53,16 @@ Status ShadowLink::Open(const ModelSpec& primary, ModelVersion* shadow, ShadowRu
   SignatureMatch match;
   if (Status status = MatchSignatures(primary, shadow->spec(), &match); !status.ok()) return status;
   rules.by_output.resize(primary.outputs.size());
-  link->reset(new ShadowLink(primary, shadow, std::move(rules), std::move(match)));
+  std::shared_ptr<ShadowLink> made(new ShadowLink(primary, shadow, std::move(rules), std::move(match)));
   shadow->Hold();
-  // The thread keeps the link alive, and needs nobody to join it.
-  std::thread([self = *link] { self->Work(); }).detach();
+  try {
+    // The thread keeps the link alive, and needs nobody to join it.
+    std::thread([self = made] { self->Work(); }).detach();
+  } catch (...) {
+    shadow->LetGo();
+    throw;
+  }
+  *link = std::move(made);
   return Status();
 }
 
@@ -69,7 +75,10 @@ ShadowLink::ShadowLink(const ModelSpec& primary, ModelVersion* shadow, ShadowRul
       match_(std::move(match)),
       queue_(rules_.limits),
       totals_(primary.outputs.size()),
-      differences_(primary.outputs.size()) {}
+      differences_(primary.outputs.size()) {
+  for (std::vector<ShadowPair*>* pairs : {&taken_, &fitting_}) pairs->reserve(queue_.most_pairs());
+  requests_.reserve(queue_.most_pairs());
+}
 
 void ShadowLink::Answered(Request* request, const std::vector<OutputRows>& outputs, int64_t run_ns) {
   totals_.answered.fetch_add(1, std::memory_order_relaxed);
@@ -89,13 +98,13 @@ void ShadowLink::Answered(Request* request, const std::vector<OutputRows>& outpu
     pair->primary = outputs;
     pair->request.inputs.clear();
     for (const size_t i : match_.input_of) pair->request.inputs.push_back(request->inputs[i]);
+    pair->request.rows = request->rows;
+    pair->request.shape_key = request->shape_key;
+    pair->fits = PadAsShadow(&pair->request);
   } catch (const std::bad_alloc&) {
     queue_.Abandon();
     return Drop(ShadowDrop::kNoMemory);
   }
-  pair->request.rows = request->rows;
-  pair->request.shape_key = request->shape_key;
-  pair->fits = PadAsShadow(&pair->request);
   for (OutputRows& output : pair->primary) {
     const size_t at = pair->outputs.size();
     pair->outputs.Append(output.bytes, output.byte_count);
@@ -132,14 +141,11 @@ bool ShadowLink::Close(std::chrono::milliseconds patience) {
 void ShadowLink::Work() {
   RunOnlyWhenIdle();
   const int64_t most_rows = shadow_->limit_rows();
-  std::vector<ShadowPair*> pairs;
   for (;;) {
-    queue_.Take(most_rows, &pairs);
-    if (pairs.empty()) break;
-    std::unique_ptr<RunPlace> place = shadow_->TakePlace();
-    RunPairs(pairs, place.get());
-    shadow_->ReturnPlace(std::move(place));
-    queue_.Recycle(pairs);
+    queue_.Take(most_rows, &taken_);
+    if (taken_.empty()) break;
+    RunTaken();
+    queue_.Recycle(taken_);
   }
   // Nothing of the version is touched from here on.
   shadow_->LetGo();
@@ -148,51 +154,61 @@ void ShadowLink::Work() {
   ended_wake_.notify_all();
 }
 
-void ShadowLink::RunPairs(const std::vector<ShadowPair*>& pairs, RunPlace* place) {
+void ShadowLink::RunTaken() {
   fitting_.clear();
-  for (ShadowPair* pair : pairs) {
+  for (ShadowPair* pair : taken_) {
     if (pair->fits && FitsInputs(shadow_spec_, pair->request.inputs)) {
       fitting_.push_back(pair);
     } else {
       Skip(ShadowSkip::kInputShape);
     }
   }
-  if (fitting_.empty() || RunOnce(fitting_.data(), fitting_.size(), place).ok()) return;
-  // As for the primary: one bad request must not hide the others.
-  for (ShadowPair* pair : fitting_) {
-    Status alone;
-    if (fitting_.size() > 1) alone = RunOnce(&pair, 1, place);
-    if (!alone.ok() || fitting_.size() == 1) Skip(ShadowSkip::kRunFailed);
+  if (fitting_.empty()) return;
+  std::unique_ptr<RunPlace> place;
+  try {
+    place = shadow_->TakePlace();
+  } catch (const std::exception& error) {
+    shadow_->SetLastFailure(error.what());
+    for (size_t i = 0; i < fitting_.size(); ++i) Skip(ShadowSkip::kRunFailed);
+    return;
   }
+  size_t done = RunOnce(fitting_.data(), fitting_.size(), place.get());
+  // As for the primary: one bad request must not hide the others.
+  for (; done < fitting_.size(); ++done) {
+    const bool may_repeat = fitting_.size() > 1;
+    if (!may_repeat || RunOnce(&fitting_[done], 1, place.get()) == 0) Skip(ShadowSkip::kRunFailed);
+  }
+  shadow_->ReturnPlace(std::move(place));
 }
 
-Status ShadowLink::RunOnce(ShadowPair* const* pairs, size_t count, RunPlace* place) {
+size_t ShadowLink::RunOnce(ShadowPair* const* pairs, size_t count, RunPlace* place) noexcept {
   totals_.runs.Add(1);
-  int64_t rows = 0;
-  Status status;
-  int64_t run_ns = 0;
+  size_t compared = 0;
   try {
+    int64_t rows = 0;
     requests_.clear();
     for (size_t i = 0; i < count; ++i) {
       requests_.push_back(&pairs[i]->request);
       rows += pairs[i]->request.rows;
     }
     const int64_t begin_ns = NowNs();
-    status = place->slot->Run(place->input.Gather(requests_.data(), count, rows), rows, &place->outputs);
-    run_ns = NowNs() - begin_ns;
+    Status status =
+        place->slot->Run(place->input.Gather(requests_.data(), count, rows), rows, &place->outputs);
+    const int64_t run_ns = NowNs() - begin_ns;
     if (status.ok()) status = CheckOutputs(shadow_spec_, place->outputs, rows, *requests_[0]);
+    if (!status.ok()) {
+      shadow_->SetLastFailure(status.message());
+      return 0;
+    }
+    RowCutter cutter(shadow_spec_, place->outputs, rows, &place->rows, &place->padded);
+    for (; compared < count; ++compared)
+      Compare(pairs[compared], cutter.Next(pairs[compared]->request), run_ns);
   } catch (const std::exception& error) {
-    status = Status(Code::kRunFailed, error.what());
+    shadow_->SetLastFailure(error.what());
   } catch (...) {
-    status = Status(Code::kRunFailed, "unknown exception");
+    shadow_->SetLastFailure("unknown exception");
   }
-  if (!status.ok()) {
-    shadow_->SetLastFailure(status.message());
-    return status;
-  }
-  RowCutter cutter(shadow_spec_, place->outputs, rows, &place->rows, &place->padded);
-  for (size_t i = 0; i < count; ++i) Compare(pairs[i], cutter.Next(pairs[i]->request), run_ns);
-  return Status();
+  return compared;
 }
 
 void ShadowLink::Compare(ShadowPair* pair, const std::vector<OutputRows>& outputs, int64_t run_ns) {
@@ -205,8 +221,11 @@ void ShadowLink::Compare(ShadowPair* pair, const std::vector<OutputRows>& output
     // An output that the shadow lacks is one of another shape.
     const TensorView shadow =
         s == SignatureMatch::kNone ? TensorView() : View(shadow_spec_.outputs[s], outputs[s]);
-    OutputDifference& difference = differences_[o];
-    difference = CompareOutput(primary, shadow, rows, rules_.by_output[o]);
+    differences_[o] = CompareOutput(primary, shadow, rows, rules_.by_output[o]);
+  }
+  // Counted when all of it is known: what throws above is compared again, or not at all.
+  for (size_t o = 0; o < pair->primary.size(); ++o) {
+    const OutputDifference& difference = differences_[o];
     totals_.by_output[o]->Add(difference);
     if (!difference.is_apart()) continue;
     is_apart = true;

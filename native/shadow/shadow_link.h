@@ -28,7 +28,8 @@ struct ShadowRules {
 
 class ShadowLink final : public AnswerTap, public std::enable_shared_from_this<ShadowLink> {
  public:
-  // Both versions are started. Refuses a shadow that cannot take the primary's requests.
+  // Both versions are started. Refuses a shadow that cannot take the primary's requests. May throw, as if it
+  // had not been called.
   static Status Open(const ModelSpec& primary, ModelVersion* shadow, ShadowRules rules,
                      std::shared_ptr<ShadowLink>* link);
   ~ShadowLink() override = default;
@@ -56,8 +57,9 @@ class ShadowLink final : public AnswerTap, public std::enable_shared_from_this<S
   // False where the shadow's rules have no length for the request.
   bool PadAsShadow(Request* request);
   void Work();
-  void RunPairs(const std::vector<ShadowPair*>& pairs, RunPlace* place);
-  Status RunOnce(ShadowPair* const* pairs, size_t count, RunPlace* place);
+  void RunTaken();
+  // How many pairs, from the first on, have been compared; fewer than `count` where something failed.
+  size_t RunOnce(ShadowPair* const* pairs, size_t count, RunPlace* place) noexcept;
   void Compare(ShadowPair* pair, const std::vector<OutputRows>& outputs, int64_t run_ns);
   void Keep(const ShadowPair& pair, const std::vector<OutputRows>& outputs, double excess);
   void Drop(ShadowDrop reason) {
@@ -73,7 +75,8 @@ class ShadowLink final : public AnswerTap, public std::enable_shared_from_this<S
   ShadowQueue queue_;
   ShadowTotals totals_;
   MismatchStore store_;
-  // The shadow thread's own.
+  // The shadow thread's own, with room for all pairs.
+  std::vector<ShadowPair*> taken_;
   std::vector<ShadowPair*> fitting_;
   std::vector<Request*> requests_;
   std::vector<OutputDifference> differences_;

@@ -1,9 +1,18 @@
 #include "shadow/shadow_links.h"
 
+#include <utility>
+
 namespace sluice {
 
 uint32_t ShadowLinks::Add(std::shared_ptr<ShadowLink> link) {
-  links_.push_back(std::move(link));
+  try {
+    // Room for it, too, when it is taken out.
+    leaving_.reserve(links_.size() + 1);
+    links_.push_back(link);
+  } catch (...) {
+    link->Close(std::chrono::milliseconds(0));
+    throw;
+  }
   return static_cast<uint32_t>(links_.size());
 }
 
@@ -21,32 +30,35 @@ std::shared_ptr<ShadowLink> ShadowLinks::Take(uint32_t number) {
 
 std::vector<std::shared_ptr<ShadowLink>> ShadowLinks::TakeOf(const ModelVersion* version) {
   std::vector<std::shared_ptr<ShadowLink>> taken;
+  taken.reserve(links_.size() + leaving_.size());
   for (std::shared_ptr<ShadowLink>& link : links_) {
-    if (link == nullptr || link->shadow() != version) continue;
-    Leave(link);
-    taken.push_back(std::move(link));
+    if (link != nullptr && link->shadow() == version) Leave(std::exchange(link, nullptr));
+  }
+  for (const std::shared_ptr<ShadowLink>& link : leaving_) {
+    if (link->shadow() == version) taken.push_back(link);
   }
   return taken;
 }
 
-void ShadowLinks::Leave(const std::shared_ptr<ShadowLink>& link) {
+void ShadowLinks::Leave(std::shared_ptr<ShadowLink> link) {
   std::erase_if(leaving_, [](const auto& one) { return one->has_ended(); });
-  leaving_.push_back(link);
+  leaving_.push_back(std::move(link));
 }
 
 bool ShadowLinks::CloseAll(std::chrono::milliseconds patience) {
   bool have_all_ended = true;
-  links_.insert(links_.end(), leaving_.begin(), leaving_.end());
-  leaving_.clear();
-  for (std::shared_ptr<ShadowLink>& link : links_) {
-    if (link == nullptr) continue;
-    if (!link->Close(patience)) {
-      have_all_ended = false;
-      // One that hangs has used up the patience for all.
-      patience = std::chrono::milliseconds(0);
+  for (auto* links : {&links_, &leaving_}) {
+    for (std::shared_ptr<ShadowLink>& link : *links) {
+      if (link == nullptr) continue;
+      if (!link->Close(patience)) {
+        have_all_ended = false;
+        // One that hangs has used up the patience for all.
+        patience = std::chrono::milliseconds(0);
+      }
+      link.reset();
     }
-    link.reset();
   }
+  leaving_.clear();
   return have_all_ended;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
 
 #include "schedule/version_queue.h"
 
@@ -18,7 +19,10 @@ constexpr int kLooksBeforeSleep = 100;
 
 ShadowQueue::ShadowQueue(const ShadowLimits& limits)
     : limits_{std::max<size_t>(limits.pairs, 1), limits.bytes, limits.lock_tries},
-      ring_(limits_.pairs, nullptr) {}
+      ring_(limits_.pairs, nullptr) {
+  all_.reserve(limits_.pairs);
+  free_.reserve(limits_.pairs);
+}
 
 // One that was put aside with the lock stays so for as long as the core is wanted: waiting once tells enough.
 bool ShadowQueue::TryLock() {
@@ -51,8 +55,14 @@ ShadowPair* ShadowQueue::Begin(size_t bytes, ShadowDrop* drop) {
     return nullptr;
   }
   if (free_.empty()) {
-    all_.push_back(std::make_unique<ShadowPair>());
-    free_.push_back(all_.back().get());
+    std::unique_ptr<ShadowPair> made(new (std::nothrow) ShadowPair);
+    if (made == nullptr) {
+      *drop = ShadowDrop::kNoMemory;
+      mutex_.unlock();
+      return nullptr;
+    }
+    free_.push_back(made.get());
+    all_.push_back(std::move(made));
   }
   ShadowPair* pair = free_.back();
   pair->bytes = bytes;

@@ -1,7 +1,7 @@
 // ShadowQueue: what waits for one shadow: the decoded request and the primary's answer beside it. Bounded by
 // pairs and by bytes. Loops and workers put in and never wait: where the lock is not free for a moment, or
 // there is no room, they are refused. One shadow thread takes out. Owns the pairs; their memory is used
-// again.
+// again. Room for all of them is made at the beginning: nothing throws afterwards.
 #pragma once
 
 #include <atomic>
@@ -46,8 +46,10 @@ class ShadowQueue {
   void Commit(ShadowPair* pair);
   void Abandon() { mutex_.unlock(); }
 
+  size_t most_pairs() const { return limits_.pairs; }
+
   // The shadow thread: waits for pairs and takes those, from the oldest on, that may share a run of up to
-  // `rows` rows. Empty once closed.
+  // `rows` rows. Empty once closed. `pairs` has room for all.
   void Take(int64_t rows, std::vector<ShadowPair*>* pairs);
   void Recycle(const std::vector<ShadowPair*>& pairs);
 

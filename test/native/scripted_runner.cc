@@ -18,6 +18,8 @@ namespace {
 
 class ScriptedSlot : public RunSlot {
  public:
+  explicit ScriptedSlot(bool is_other) : is_other_(is_other) {}
+
   Status Run(const std::vector<RunTensor>& inputs, int64_t rows, std::vector<RunTensor>* outputs) override {
     const RunTensor& x = inputs[0];
     y_.resize(static_cast<size_t>(x.elements));
@@ -26,7 +28,7 @@ class ScriptedSlot : public RunSlot {
       float mark = 0;
       std::memcpy(&mark, x.bytes + (row * kWidth + 1) * 4, sizeof(mark));
       const auto mood = static_cast<Mood>(static_cast<int>(mark));
-      if (mood == kThrows) throw std::runtime_error("asked for");
+      if (mood == kThrows || (mood == kThrowsElsewhere && is_other_)) throw std::runtime_error("asked for");
       if (mood == kNoMemory) throw std::bad_alloc();
       if (mood == kFails) status = Status(Code::kRunFailed, "asked for");
       if (mood == kDawdles) std::this_thread::sleep_for(std::chrono::milliseconds(3));
@@ -35,7 +37,7 @@ class ScriptedSlot : public RunSlot {
     for (size_t i = 0; i < y_.size(); ++i) {
       float value = 0;
       std::memcpy(&value, x.bytes + i * 4, sizeof(value));
-      y_[i] = 2 * value + 1;
+      y_[i] = 2 * value + (is_other_ ? 2.0F : 1.0F);
     }
     outputs->resize(1);
     (*outputs)[0].dims = x.dims;
@@ -47,19 +49,23 @@ class ScriptedSlot : public RunSlot {
   void Release() override {}
 
  private:
+  const bool is_other_;
   std::vector<float> y_;
 };
 
 class ScriptedRunner : public Runner {
  public:
-  ScriptedRunner() {
+  explicit ScriptedRunner(bool is_other) : is_other_(is_other) {
     signature_.inputs = {{"X", DataType::kFp32, {-1, kWidth}}};
     signature_.outputs = {{"Y", DataType::kFp32, {-1, kWidth}}};
   }
   const ModelSignature& signature() const override { return signature_; }
-  std::unique_ptr<RunSlot> NewSlot(const ModelSpec&) override { return std::make_unique<ScriptedSlot>(); }
+  std::unique_ptr<RunSlot> NewSlot(const ModelSpec&) override {
+    return std::make_unique<ScriptedSlot>(is_other_);
+  }
 
  private:
+  const bool is_other_;
   ModelSignature signature_;
 };
 
@@ -95,8 +101,8 @@ Status OpenOrt(const std::string&, const Ort** ort) {
   *ort = &nothing;
   return Status();
 }
-Status LoadRunner(const Ort&, const SessionOptions&, std::unique_ptr<Runner>* runner) {
-  *runner = std::make_unique<ScriptedRunner>();
+Status LoadRunner(const Ort&, const SessionOptions& options, std::unique_ptr<Runner>* runner) {
+  *runner = std::make_unique<ScriptedRunner>(options.path == kOtherPath);
   return Status();
 }
 

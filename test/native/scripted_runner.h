@@ -11,8 +11,12 @@ namespace sluice {
 
 inline constexpr int kWidth = 4;
 
-// x[0] is the request's own number, x[1] says how the run goes.
-enum Mood : int { kFine = 0, kFails = 1, kThrows = 2, kNoMemory = 3, kDawdles = 4 };
+// x[0] is the request's own number, x[1] says how the run goes; kThrowsElsewhere: fine, but not for a model
+// of kOtherPath.
+enum Mood : int { kFine = 0, kFails = 1, kThrows = 2, kNoMemory = 3, kDawdles = 4, kThrowsElsewhere = 5 };
+
+// A model that is opened from here answers 2 x + 2.
+inline constexpr char kOtherPath[] = "the other";
 
 // One input X and one output Y of kWidth floats, up to 16 rows.
 ModelSpec ScriptedSpec(uint64_t serial);
