@@ -1,9 +1,11 @@
 /**
  * The only place that builds the parts and joins them, and that knows in which order they start and stop.
- * Start: engine, listeners (live, not ready), models, ready. Stop: not ready, no new connections, drain, engine, sockets.
+ * Start: engine, listeners (live, not ready), models, ready. Stop: not ready, no new connections, drain, last answers, engine,
+ * sockets.
  */
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Access } from './access/access.js';
 import { HostList, listOf } from './access/hosts.js';
@@ -69,6 +71,8 @@ const EXAMPLE_PAGE_PATH = '/examples/digits/';
 const SOCKETS_LOOK_MS = 500;
 /** What a closing handshake may take. */
 const SOCKET_ENDING_MS = 2000;
+/** How often a stop looks whether its last answers have been read. */
+const STOP_LOOK_MS = 5;
 const EXTENSIONS = ['binary_tensor_data', 'model_configuration', 'model_repository', 'statistics'];
 
 /** A log that knows its level can be told another one. */
@@ -83,7 +87,7 @@ export interface RunningServer {
   /** Of the inference listener. */
   readonly examplePagePath: string | undefined;
   models(): Snapshot;
-  /** True when every accepted request was answered in `drainMs`. Further calls wait for the first. */
+  /** True when every accepted request was answered, and the answer taken, in `drainMs`. Further calls wait for the first. */
   stop(): Promise<boolean>;
 }
 
@@ -239,12 +243,16 @@ export async function startServer(
       models.stopFollowing();
       inference.stopListening();
       sockets.drain(settings.drainMs);
-      const isDrained = await admission.drain(settings.drainMs);
-      if (!isDrained) log.warn({ requests: admission.inFlightRequests }, 'stopping with requests inside');
+      const endMs = performance.now() + settings.drainMs;
+      const isAnswered = await admission.drain(settings.drainMs);
+      if (!isAnswered) log.warn({ requests: admission.inFlightRequests }, 'stopping with requests inside');
+      const isRead = await until(() => inference.unsentReplies() === 0 && sockets.unreadBytes === 0, endMs);
+      if (!isRead)
+        log.warn({ replies: inference.unsentReplies() }, 'stopping with answers that nobody reads');
       await engine.shutdown();
       closeAll();
       privateFolder.close();
-      return isDrained;
+      return isAnswered && isRead;
     };
     return {
       port: inference.port,
@@ -263,6 +271,15 @@ export async function startServer(
     privateFolder.close();
     throw error;
   }
+}
+
+/** Whether it became true before `endMs`. */
+async function until(isTrue: () => boolean, endMs: number): Promise<boolean> {
+  while (!isTrue()) {
+    if (performance.now() >= endMs) return false;
+    await sleep(STOP_LOOK_MS);
+  }
+  return true;
 }
 
 /** Anybody may see the page; its requests need a key like all others. */

@@ -98,6 +98,13 @@ export class WsDoor implements SocketDoor, SessionContext {
     for (const session of this.sessions) session.look(nowMs);
   }
 
+  /** Answers and goodbyes that the clients have not taken yet: to close now would cut them off. */
+  get unreadBytes(): number {
+    let bytes = 0;
+    for (const session of this.sessions) bytes += session.unreadBytes;
+    return bytes;
+  }
+
   /** The server stops: every client is told, and has `drainMs` for what it has in flight. */
   drain(drainMs: number): void {
     const nowMs = this.nowMs();

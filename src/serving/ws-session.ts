@@ -62,6 +62,10 @@ export class WsSession implements SocketSink, Asker {
     this.heardMs = openedMs;
   }
 
+  get unreadBytes(): number {
+    return this.socket.unreadBytes;
+  }
+
   message(message: ArrayBuffer, isBinary: boolean): void {
     if (this.isEnded) return;
     this.wasHeard = true;

@@ -42,9 +42,11 @@ class NodeExchange implements Responder {
   private missingBytes: number;
 
   constructor(
-    private readonly request: IncomingMessage,
-    private readonly response: ServerResponse,
+    readonly request: IncomingMessage,
+    readonly response: ServerResponse,
     private readonly reportFault: (error: unknown) => void,
+    /** Its reply, until the system has taken it whole. */
+    private readonly unsent: Set<NodeExchange>,
   ) {
     this.missingBytes = Number(request.headers['content-length'] ?? -1);
   }
@@ -61,6 +63,7 @@ class NodeExchange implements Responder {
     if (reply.headLength > 0) headers['inference-header-content-length'] = reply.headLength;
     for (const [name, value] of reply.headers ?? []) headers[name] = value;
     if (reply.closesConnection === true) headers['connection'] = 'close';
+    this.unsent.add(this);
     this.response.writeHead(reply.status, headers);
     this.response.end(body);
   }
@@ -77,7 +80,9 @@ class NodeExchange implements Responder {
     });
   }
 
-  abort(): void {
+  /** The reply is sent whole, or the client is gone. */
+  ended(): void {
+    this.unsent.delete(this);
     if (this.isClosed) return;
     this.isClosed = true;
     this.sink?.aborted();
@@ -118,16 +123,17 @@ export class NodeTransport implements Transport {
   ) {}
 
   listen(host: string, port: number, handler: RequestHandler, door?: SocketDoor): Promise<Listening> {
+    const unsent = new Set<NodeExchange>();
     const server = createServer({
       maxHeaderSize: MAX_HEAD_BYTES,
       keepAliveTimeout: KEEP_ALIVE_MS,
       noDelay: true,
     });
     server.on('request', (request, response) => {
-      this.serve(request, response, handler, false);
+      this.serve(new NodeExchange(request, response, this.reportFault, unsent), handler, false);
     });
     server.on('checkContinue', (request, response) => {
-      this.serve(request, response, handler, true);
+      this.serve(new NodeExchange(request, response, this.reportFault, unsent), handler, true);
     });
     const closeSockets =
       door === undefined
@@ -142,6 +148,7 @@ export class NodeTransport implements Transport {
         server.off('error', reject);
         resolve({
           port: (server.address() as AddressInfo).port,
+          unsentReplies: () => unsent.size,
           // The http server's own close would also end idle connections, which may still ask and be told to go away.
           stopListening: () => {
             NetServer.prototype.close.call(server);
@@ -155,15 +162,10 @@ export class NodeTransport implements Transport {
     });
   }
 
-  private serve(
-    request: IncomingMessage,
-    response: ServerResponse,
-    handler: RequestHandler,
-    waitsForGoAhead: boolean,
-  ): void {
-    const exchange = new NodeExchange(request, response, this.reportFault);
+  private serve(exchange: NodeExchange, handler: RequestHandler, waitsForGoAhead: boolean): void {
+    const { request, response } = exchange;
     response.on('close', () => {
-      exchange.abort();
+      exchange.ended();
     });
     // A broken connection also ends the response, which is where it is dealt with.
     request.on('error', () => undefined);

@@ -9,6 +9,8 @@ export type { BodySink, Reply, RequestHandler, RequestHead, Responder } from '..
 
 export interface Listening {
   readonly port: number;
+  /** Replies that the system has not taken whole: to close now would cut them off. */
+  unsentReplies(): number;
   /** Stops accepting; open connections go on. */
   stopListening(): void;
   /** Closes every connection. */

@@ -9,6 +9,7 @@ import type { BodySink, Reply, RequestHandler, RequestHead, Responder } from '..
 import { BINARY_TYPE, errorReply } from '../serving/replies.js';
 import type { SocketDoor } from '../core/socket.js';
 import type { Listening, Transport } from './transport.js';
+import { LONG_REPLY_BYTES, UnsentRest, type Unsent } from './uws-unsent.js';
 import { uwsBehavior, type UpgradeParts, type UwsSocketBehavior } from './uws-sockets.js';
 
 /** What is used of the library; its own types leave out the options of `listen` and differ from package to package. */
@@ -90,10 +91,13 @@ class UwsHead implements RequestHead {
 class UwsExchange implements Responder {
   isClosed = false;
   sink: BodySink | null = null;
+  /** Of a long reply that was sent. */
+  rest: UnsentRest | undefined = undefined;
 
   constructor(
     readonly response: HttpResponse,
     readonly isHeadRequest: boolean,
+    readonly unsent: Unsent,
   ) {}
 
   send(reply: Reply): void {
@@ -109,6 +113,7 @@ class UwsExchange implements Responder {
   }
 
   abort(): void {
+    this.rest?.gone();
     if (this.isClosed) return;
     this.isClosed = true;
     if (this.sink !== null) this.sink.aborted();
@@ -150,6 +155,8 @@ function writeCorked(): void {
     response.endWithoutBody();
   } else if (closesConnection === true) {
     response.end(body, true);
+  } else if (body.length >= LONG_REPLY_BYTES && typeof body !== 'string') {
+    corkedExchange.rest = UnsentRest.after(response, body, corkedExchange.unsent);
   } else {
     response.end(body);
   }
@@ -168,6 +175,7 @@ export class UwsTransport implements Transport {
     const { uws } = this;
     const app = uws.App();
     const ownRoutes = new Set<string>();
+    const unsent: Unsent = { replies: 0 };
     const head = new UwsHead((path) => {
       if (ownRoutes.size === MAX_OWN_ROUTES || ownRoutes.has(path) || !PLAIN_PATH.test(path)) return;
       ownRoutes.add(path);
@@ -175,18 +183,19 @@ export class UwsTransport implements Transport {
       setImmediate(() => {
         if (isClosed) return;
         app.post(path, (response, request) => {
-          this.serve(response, head.hold(request, 'POST', path), handler);
+          this.serve(response, head.hold(request, 'POST', path), handler, unsent);
         });
       });
     });
     let isClosed = false;
-    if (door !== undefined) app.ws(door.path, uwsBehavior(door, this.upgradeParts(head)));
+    if (door !== undefined) app.ws(door.path, uwsBehavior(door, this.upgradeParts(head, unsent)));
     // Each call into the library that a route of its own saves is a fiftieth of a small request.
     app.post('/*', (response, request) => {
-      this.serve(response, head.hold(request, 'POST', request.getUrl()), handler);
+      this.serve(response, head.hold(request, 'POST', request.getUrl()), handler, unsent);
     });
     app.any('/*', (response, request) => {
-      this.serve(response, head.hold(request, request.getCaseSensitiveMethod(), request.getUrl()), handler);
+      const method = request.getCaseSensitiveMethod();
+      this.serve(response, head.hold(request, method, request.getUrl()), handler, unsent);
     });
     return new Promise((resolve, reject) => {
       app.listen(host, port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, (listenSocket) => {
@@ -202,6 +211,7 @@ export class UwsTransport implements Transport {
         let isListening = true;
         resolve({
           port: uws.us_socket_local_port(listenSocket),
+          unsentReplies: () => unsent.replies,
           stopListening: () => {
             if (isListening) uws.us_listen_socket_close(listenSocket);
             isListening = false;
@@ -216,7 +226,7 @@ export class UwsTransport implements Transport {
     });
   }
 
-  private upgradeParts(head: UwsHead): UpgradeParts {
+  private upgradeParts(head: UwsHead, unsent: Unsent): UpgradeParts {
     const { reportFault } = this;
     return {
       headOf: (request) => head.hold(request, 'GET', request.getUrl()),
@@ -224,14 +234,14 @@ export class UwsTransport implements Transport {
         head.release();
       },
       refuse: (response, reply) => {
-        new UwsExchange(response, false).send(reply);
+        new UwsExchange(response, false, unsent).send(reply);
       },
       reportFault,
     };
   }
 
-  private serve(response: HttpResponse, head: UwsHead, handler: RequestHandler): void {
-    const exchange = new UwsExchange(response, head.method === 'HEAD');
+  private serve(response: HttpResponse, head: UwsHead, handler: RequestHandler, unsent: Unsent): void {
+    const exchange = new UwsExchange(response, head.method === 'HEAD', unsent);
     response.onAborted(() => {
       exchange.abort();
     });

@@ -1,6 +1,7 @@
 /**
  * The server as a whole beside its requests: the admin listener, what the metrics count, the order of start and stop.
  */
+import { once } from 'node:events';
 import t from 'tap';
 import { readSettings } from '../../src/config.js';
 import { startServer } from '../../src/server.js';
@@ -116,6 +117,24 @@ for (const transport of ['uws', 'node'] as const) {
     t.equal(await stopped, true);
     await Promise.all([waiting.closed(), idle.closed(), admin.closed()]);
     await t.rejects(RawClient.open(adminPort), { code: 'ECONNREFUSED' });
+  });
+}
+
+for (const transport of ['uws', 'node'] as const) {
+  t.test(`a stop over ${transport} cuts off no answer that is still being read`, async (t) => {
+    const { server } = await startTestServer(t, linkedRepository(t, ['identity_uint8']), { transport });
+    const bytes = Buffer.alloc(16 * 1024 * 1024, 7);
+    const input = { name: 'INPUT0', datatype: 'UINT8', shape: [1, bytes.length], bytes };
+    const { body, headers } = wireBody({ inputs: [input], more: '"parameters":{"binary_data_output":true}' });
+    const client = await RawClient.open(server.port);
+    client.write(requestBytes('POST', '/v2/models/identity_uint8/infer', body, headers));
+    await once(client.socket, 'data');
+    client.socket.pause();
+    const stopped = server.stop();
+    await t.rejects(RawClient.open(server.port), { code: 'ECONNREFUSED' }, 'the stop has begun');
+    client.socket.resume();
+    t.equal((await client.reply())?.body.subarray(-bytes.length).equals(bytes), true);
+    t.equal(await stopped, true);
   });
 }
 
