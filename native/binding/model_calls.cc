@@ -131,17 +131,26 @@ Napi::Value StartModel(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value CloseModel(const Napi::CallbackInfo& info) {
-  Engine* engine = OpenStateOf(info)->engine();
+  AddonState* state = OpenStateOf(info);
+  Engine* engine = state->engine();
   const uint32_t handle = info[0].As<Napi::Number>();
-  // Shadows hold their version, so they go first.
-  const auto shadows = OpenStateOf(info)->shadows()->TakeOf(engine->Version(handle));
-  return InBackground(
-      info,
-      [engine, handle, shadows] {
-        for (const auto& shadow : shadows) shadow->Close(std::chrono::milliseconds(0));
-        return engine->Close(handle);
-      },
-      [](Napi::Env env) { return env.Undefined(); });
+  ModelVersion* version = engine->Take(handle);
+  if (version == nullptr) throw Napi::Error::New(info.Env(), "no open model has this handle");
+  try {
+    // Shadows hold their version, so they go first.
+    const auto shadows = state->shadows()->TakeOf(version);
+    return InBackground(
+        info,
+        [engine, version, shadows] {
+          for (const auto& shadow : shadows) shadow->Close(std::chrono::milliseconds(0));
+          engine->Free(version);
+          return Status();
+        },
+        [](Napi::Env env) { return env.Undefined(); });
+  } catch (...) {
+    engine->PutBack(handle, version);
+    throw;
+  }
 }
 
 }  // namespace sluice

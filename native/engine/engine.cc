@@ -247,16 +247,19 @@ Status Engine::Start(uint32_t handle, StartOptions options) {
   }
 }
 
-Status Engine::Close(uint32_t handle) {
-  ModelVersion* version = Version(handle);
-  if (version == nullptr)
-    return Status(Code::kInternal, "no open model has handle " + std::to_string(handle));
+ModelVersion* Engine::Take(uint32_t handle) {
+  return handle < kMostVersions ? versions_[handle].exchange(nullptr, std::memory_order_acq_rel) : nullptr;
+}
+
+void Engine::Free(ModelVersion* version) {
   version->WaitUntilIdle();
-  versions_[handle].store(nullptr, std::memory_order_release);
   delete version;
   // The allocator keeps what sessions give back, for sessions that may never come.
   malloc_trim(0);
-  return Status();
+}
+
+void Engine::PutBack(uint32_t handle, ModelVersion* version) {
+  versions_[handle].store(version, std::memory_order_release);
 }
 
 }  // namespace sluice

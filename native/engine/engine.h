@@ -49,10 +49,17 @@ class Engine {
   void OnLoaderThread(std::shared_ptr<CompletionPort> port, std::function<Status()> work,
                       std::function<void(const Status&)> settle);
 
-  // Loader threads. Open answers a handle, Close waits for what is in flight and frees.
+  // Loader threads. Open answers a handle.
   Status Open(const SessionOptions& options, uint32_t* handle);
   Status Start(uint32_t handle, StartOptions options);
-  Status Close(uint32_t handle);
+
+  // The end of a version has two halves. The event loop takes it out of those that Version finds, so that no
+  // call of the loop meets one half gone: from then on only requests in flight know it. Null: not open.
+  ModelVersion* Take(uint32_t handle);
+  // A loader thread waits for those and frees it.
+  void Free(ModelVersion* version);
+  // Where there is no loader thread for that: it is found again.
+  void PutBack(uint32_t handle, ModelVersion* version);
 
   // Any thread; null for a handle that is not open.
   ModelVersion* Version(uint32_t handle) const {

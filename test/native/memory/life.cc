@@ -69,10 +69,14 @@ OpenVersion::OpenVersion(Engine* engine, HandLoop* loop, Execution execution, co
 }
 
 const char* OpenVersion::Close() {
-  const auto close = [this] { return engine_->Close(handle_); };
+  if (!has_handle_) return wrong_;
+  const auto free = [this, version = engine_->Take(handle_)] {
+    engine_->Free(version);
+    return Status();
+  };
   // Of two tries one has all the memory.
-  if (has_handle_ && OnLoader(engine_, loop_, close) != Code::kOk &&
-      (!HasFailed() || OnLoader(engine_, loop_, close) != Code::kOk))
+  if (OnLoader(engine_, loop_, free) != Code::kOk &&
+      (!HasFailed() || OnLoader(engine_, loop_, free) != Code::kOk))
     Note("the model did not close");
   return wrong_;
 }

@@ -137,7 +137,8 @@ bool RunRound(Execution execution, const char* name, int requests, unsigned seed
   std::vector<std::thread> threads;
   for (auto& loop : loops) threads.emplace_back([&loop, requests] { loop->Live(requests); });
   for (std::thread& thread : threads) thread.join();
-  const bool is_closed = engine->Close(handle).ok();
+  engine->Free(engine->Take(handle));
+  const bool is_closed = engine->Version(handle) == nullptr;
   Counts all;
   for (const auto& loop : loops) {
     all.right += loop->counts.right;
