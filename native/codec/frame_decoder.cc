@@ -190,7 +190,7 @@ Status FrameDecoder::Decode(const ModelSpec& spec, Request* request) {
     input.elements = planned.elements;
     input.dims = planned.dims;
   }
-  if (Status status = CheckAllSeen(spec, seen, given); !status.ok()) return status;
+  if (Status status = CheckWhole(spec, seen, plan_); !status.ok()) return status;
   if (Status status = ReadOutputs(from, spec, &request->wanted_outputs); !status.ok()) return status;
   request->rows = plan_.rows;
   request->shape_key = ShapeKey(spec, plan_);

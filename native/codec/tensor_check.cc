@@ -1,5 +1,6 @@
 #include "codec/tensor_check.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "codec/names.h"
@@ -103,15 +104,21 @@ Status CheckInput(const ModelSpec& spec, size_t index, DataType type, const Dims
   return Status();
 }
 
-Status CheckAllSeen(const ModelSpec& spec, uint64_t seen, size_t given) {
+Status CheckWhole(const ModelSpec& spec, uint64_t seen, const V2Plan& plan) {
   seen |= spec.optional_inputs;
   for (size_t i = 0; i < spec.inputs.size(); ++i) {
     if ((seen & (uint64_t{1} << i)) != 0) continue;
     return Status(Code::kUnknownTensor, spec.display + " needs " + InputName(spec.inputs[i].name) +
-                                            ", the request has " + std::to_string(given) + " of its " +
-                                            std::to_string(spec.inputs.size()) + " inputs");
+                                            ", the request has " + std::to_string(plan.inputs.size()) +
+                                            " of its " + std::to_string(spec.inputs.size()) + " inputs");
   }
-  return Status();
+  // Rows without elements cost a client nothing, and each of them would be run.
+  const bool has_elements = std::any_of(plan.inputs.begin(), plan.inputs.end(),
+                                        [](const PlannedInput& input) { return input.elements > 0; });
+  if (has_elements || !spec.has_batch_dim() || plan.rows <= spec.max_batch_rows) return Status();
+  return Status(Code::kShapeMismatch, "expected at most " + std::to_string(spec.max_batch_rows) +
+                                          " rows without elements for " + spec.display + ", got " +
+                                          std::to_string(plan.rows));
 }
 
 Status NoSuchTensor(const ModelSpec& spec, const char* kind, const std::vector<TensorSpec>& tensors,

@@ -25,8 +25,9 @@ Status CheckShape(const ModelSpec& spec, const TensorSpec& tensor, const Dims& w
 Status CheckInput(const ModelSpec& spec, size_t index, DataType type, const Dims& wire, uint64_t* seen,
                   V2Plan* plan, PlannedInput* planned);
 
-// Every input of the model is in `seen`; `given` is the number of inputs that the request has.
-Status CheckAllSeen(const ModelSpec& spec, uint64_t seen, size_t given);
+// When the last input of `plan` has been checked: every input of the model is in `seen`, and the rows are not
+// more than the request's bytes bear out.
+Status CheckWhole(const ModelSpec& spec, uint64_t seen, const V2Plan& plan);
 
 // Bits of all of `count` tensors.
 inline uint64_t AllBits(size_t count) {

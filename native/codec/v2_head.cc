@@ -173,7 +173,7 @@ Status V2Head::ParseOutputs(Value value) {
 }
 
 Status V2Head::Finish() {
-  if (Status status = CheckAllSeen(*spec_, seen_inputs_, plan_->inputs.size()); !status.ok()) return status;
+  if (Status status = CheckWhole(*spec_, seen_inputs_, *plan_); !status.ok()) return status;
   const size_t output_count = spec_->outputs.size();
   plan_->wanted_outputs = listed_outputs_ == 0 ? AllBits(output_count) : listed_outputs_;
   if (wants_binary_by_default_) plan_->binary_outputs |= plan_->wanted_outputs & ~outputs_with_form_;

@@ -116,6 +116,15 @@ TEST("shapes that lie are refused before any memory is taken for them") {
   CHECK(CodeOf(spec, Input("[1,0]", "FP32", "[]")) == Code::kOk);
 }
 
+TEST("rows without elements are not more than a batch, even where a request may be run in pieces") {
+  ModelSpec spec = OneInput(DataType::kFp32, {-1});
+  spec.may_exceed_batch = true;
+  CHECK(CodeOf(spec, Input("[1000000000000,0]", "FP32", "[]")) == Code::kShapeMismatch);
+  CHECK(CodeOf(spec, Input("[9,0]", "FP32", "[]")) == Code::kShapeMismatch);
+  CHECK(CodeOf(spec, Input("[8,0]", "FP32", "[]")) == Code::kOk);
+  CHECK(CodeOf(spec, Input("[9,1]", "FP32", "[1,2,3,4,5,6,7,8,9]")) == Code::kOk);
+}
+
 TEST("broken, deep and trailing JSON is a bad request") {
   const ModelSpec spec = OneInput(DataType::kFp32, {2});
   const std::string good = Input("[1,2]", "FP32", "[1,2]");
