@@ -23,7 +23,7 @@ Dims ReplyDims(const ModelSpec& spec, const TensorSpec& tensor, const Dims& outp
   Dims dims;
   const int inner = spec.has_batch_dim() ? 1 : 0;
   if (inner == 1) dims.Push(rows);
-  if (tensor.dims.size() != tensor.model_dims.size()) {
+  if (tensor.dims != tensor.model_dims) {
     // A reshape: dimensions that vary are carried over in order.
     size_t varying = 0;
     for (const int64_t dim : tensor.dims) {

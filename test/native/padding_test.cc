@@ -70,6 +70,23 @@ int DimOf(const std::vector<int64_t>& dims) {
   return static_cast<int>(std::find(dims.begin(), dims.end(), -1) - dims.begin());
 }
 
+TEST("a reply has the configured shape, also where the model's own has as many dimensions") {
+  ModelSpec spec = Model({Tensor("x", DataType::kFp32, {1})}, {Tensor("y", DataType::kUint8, {3, -1})});
+  spec.outputs[0].model_dims = {-1, 3};
+  const std::vector<uint8_t> bytes = Bytes(2 * 6, 1);
+  std::vector<RunTensor> outputs(1);
+  for (const int64_t dim : {2, 2, 3}) outputs[0].dims.Push(dim);
+  outputs[0].bytes = bytes.data();
+  outputs[0].byte_count = bytes.size();
+  outputs[0].elements = 12;
+  std::vector<OutputRows> parts;
+  std::vector<PaddedOutput> padded;
+  RowCutter cutter(spec, outputs, 2, &parts, &padded);
+  Request request;
+  request.rows = request.part_rows = 1;
+  CHECK_EQ(DimsText(cutter.Next(request)[0].dims), "[1,3,2]");
+}
+
 TEST("rows of every length in a bucket are gathered side by side, filled up with the pad element") {
   const std::vector<std::pair<DataType, std::vector<uint8_t>>> types = {
       {DataType::kUint8, {9}},
