@@ -94,7 +94,7 @@ void ShadowLink::Answered(Request* request, const std::vector<OutputRows>& outpu
   if (pair == nullptr) return Drop(drop);
   try {
     pair->outputs.Clear();
-    pair->outputs.Reserve(output_bytes);
+    pair->outputs.Reserve(output_bytes + outputs.size() * kAlignment);
     pair->primary = outputs;
     pair->request.inputs.clear();
     for (const size_t i : match_.input_of) pair->request.inputs.push_back(request->inputs[i]);
@@ -106,7 +106,9 @@ void ShadowLink::Answered(Request* request, const std::vector<OutputRows>& outpu
     return Drop(ShadowDrop::kNoMemory);
   }
   for (OutputRows& output : pair->primary) {
-    const size_t at = pair->outputs.size();
+    // Elements are compared where they lie, so each output begins where any type may.
+    const size_t at = AlignUp(pair->outputs.size());
+    pair->outputs.Resize(at);
     pair->outputs.Append(output.bytes, output.byte_count);
     output.bytes = pair->outputs.data() + at;
   }

@@ -273,6 +273,36 @@ TEST("shadow: an output that it lacks is one of another shape") {
   CHECK_EQ(rig.link->totals().apart.Get(), 1);
 }
 
+// Wherever an output begins: a sanitizer sees a float that is read where no float may lie.
+TEST("shadow: outputs of different widths are compared each where its elements may lie") {
+  Rig rig(1, Usual(2), {},
+          Spec(1, {Tensor("X", DataType::kFp32, {2})},
+               {Tensor("B", DataType::kUint8, {3}), Tensor("Y", DataType::kFp32, {2})}));
+  Request request;
+  const float x[] = {1, 2};
+  request.tensors.Append(x, sizeof(x));
+  RequestInput input;
+  input.bytes = request.tensors.data();
+  input.byte_count = sizeof(x);
+  input.elements = 2;
+  input.dims.Push(2);
+  request.inputs.push_back(input);
+  request.rows = 1;
+  const uint8_t b[] = {1, 2, 3};
+  const float y[] = {1, 3};
+  std::vector<OutputRows> outputs(2);
+  outputs[0] = {{}, b, sizeof(b), 3};
+  outputs[1] = {{}, reinterpret_cast<const uint8_t*>(y), sizeof(y), 2};
+  for (OutputRows& output : outputs) {
+    output.dims.Push(1);
+    output.dims.Push(output.elements);
+  }
+  rig.link->Answered(&request, outputs, 1);
+  rig.WaitFor([&] { return rig.link->totals().compared.Get() == 1; });
+  CHECK_EQ(rig.link->totals().by_output[1]->elements_apart.Get(), 1);
+  CHECK_EQ(rig.link->totals().by_output[1]->max_absolute.Get(), 1.0);
+}
+
 TEST("shadow: a version that cannot take the primary's requests is refused with what differs") {
   const ModelSpec primary = Usual(1);
   SignatureMatch match;
