@@ -52,7 +52,6 @@ Request* CompletionPort::Acquire() {
   request->phase = Phase::kOutside;
   request->queue_timeout_ns = 0;
   request->done_rows = 0;
-  request->parts.clear();
   request->reply.Clear();
   request->body.Clear();
   request->reply_head_bytes = 0;
@@ -70,6 +69,7 @@ void CompletionPort::Release(Request* request) {
   request->tensors.Trim(kKeptBytes);
   request->body.Trim(kKeptBytes);
   request->reply.Trim(kKeptBytes);
+  request->parts.clear();
   request->tap.reset();
   is_taken_[request->ticket] = false;
   resting_tickets_.push_back(request->ticket);
