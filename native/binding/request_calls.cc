@@ -24,6 +24,12 @@ Napi::Value Number(const Napi::CallbackInfo& info, double value) {
   return Napi::Number::New(info.Env(), value);
 }
 
+// Takes back a request that nobody has accepted.
+void Discard(AddonState* state, Request* request) {
+  state->port()->Release(request);
+  state->port()->RecycleTickets();
+}
+
 // Takes back a request that was refused before it was accepted; answers minus the error number.
 Napi::Value Refuse(const Napi::CallbackInfo& info, AddonState* state, ModelVersion* version, Request* request,
                    const Status& status) {
@@ -32,8 +38,7 @@ Napi::Value Refuse(const Napi::CallbackInfo& info, AddonState* state, ModelVersi
   state->last_retry_ms = is_known ? RetryAfterMs(state, *version, request->priority, status.code()) : 0;
   if (request != nullptr) {
     if (version != nullptr) version->stats.Refused(request->wire, status.code());
-    state->port()->Release(request);
-    state->port()->RecycleTickets();
+    Discard(state, request);
   }
   return Number(info, -static_cast<double>(status.code()));
 }
@@ -270,7 +275,12 @@ Napi::Value BodyOpen(const Napi::CallbackInfo& info) {
   const double expected = info[0].As<Napi::Number>().DoubleValue();
   // All of it at once: growing would copy megabytes on the loop. A Content-Length is only a claim, but memory
   // that is never written is never really taken, and admission has checked the claim against its limits.
-  if (expected > 0) request->body.Reserve(static_cast<size_t>(expected));
+  try {
+    if (expected > 0) request->body.Reserve(static_cast<size_t>(expected));
+  } catch (const std::bad_alloc&) {
+    Discard(state, request);
+    throw;
+  }
   return Number(info, request->ticket);
 }
 
@@ -289,10 +299,7 @@ Napi::Value BodyDrop(const Napi::CallbackInfo& info) {
   AddonState* state = StateOf(info);
   if (!state->is_open()) return info.Env().Undefined();
   Request* request = state->port()->Find(info[0].As<Napi::Number>().Uint32Value());
-  if (request != nullptr && request->version == nullptr) {
-    state->port()->Release(request);
-    state->port()->RecycleTickets();
-  }
+  if (request != nullptr && request->version == nullptr) Discard(state, request);
   return info.Env().Undefined();
 }
 
