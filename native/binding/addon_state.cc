@@ -62,9 +62,10 @@ Status AddonState::Open(Napi::Env env, const EngineOptions& options, Napi::Funct
 
 void AddonState::Close() {
   if (engine_ == nullptr) return;
+  is_closing_ = true;
   waker_->Close();
+  port_->VisitTaken([this](Request* request) { batcher_->Cancel(request); });
   batcher_->Flush();
-  port_->CancelAll();
   const auto give_up = std::chrono::steady_clock::now() + kLongestWait;
   while (port_->outstanding() > 0 && std::chrono::steady_clock::now() < give_up) {
     {
@@ -85,6 +86,7 @@ void AddonState::Close() {
   batcher_.reset();
   port_.reset();
   engine_.reset();
+  is_closing_ = false;
 }
 
 }  // namespace sluice

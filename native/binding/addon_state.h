@@ -44,6 +44,8 @@ class AddonState {
   bool is_open() const { return engine_ != nullptr; }
   // Stops intake, cancels what waits, waits a bounded time for what runs, lets the engine go.
   void Close();
+  // JavaScript may be gone already: promises stay as they are.
+  bool is_closing() const { return is_closing_; }
 
   Engine* engine() { return engine_.get(); }
   std::shared_ptr<Engine> share_engine() { return engine_; }
@@ -72,6 +74,7 @@ class AddonState {
  private:
   struct Waker;
 
+  bool is_closing_ = false;
   std::shared_ptr<Engine> engine_;
   std::shared_ptr<Waker> waker_;
   std::shared_ptr<CompletionPort> port_;

@@ -36,7 +36,8 @@ Napi::Value InBackground(const Napi::CallbackInfo& info, std::function<Status()>
   const Napi::Env env = info.Env();
   // The engine is not kept alive by its own loader thread: its end waits for loaders.
   state->engine()->OnLoaderThread(state->port(), std::move(work),
-                                  [env, deferred, settle = std::move(settle)](const Status& status) {
+                                  [env, state, deferred, settle = std::move(settle)](const Status& status) {
+                                    if (state->is_closing()) return;
                                     Napi::HandleScope scope(env);
                                     try {
                                       if (!status.ok()) throw ToError(env, status);

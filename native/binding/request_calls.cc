@@ -256,14 +256,7 @@ Napi::Value Cancel(const Napi::CallbackInfo& info) {
   AddonState* state = StateOf(info);
   if (!state->is_open()) return info.Env().Undefined();
   Request* request = state->port()->Find(info[0].As<Napi::Number>().Uint32Value());
-  if (request == nullptr) return info.Env().Undefined();
-  request->is_cancelled.store(true, std::memory_order_relaxed);
-  auto* version = static_cast<ModelVersion*>(request->version);
-  if (version != nullptr && state->engine()->scheduler()->Cancel(version->queue(), request)) {
-    FailRefused(*version, Code::kCancelled, request);
-    version->stats.Ended(&request, 1, NowNs());
-    state->port()->CompleteOnLoop(request);
-  }
+  if (request != nullptr) state->batcher()->Cancel(request);
   return info.Env().Undefined();
 }
 

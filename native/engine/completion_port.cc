@@ -138,16 +138,10 @@ bool CompletionPort::Wake() {
   return is_woken_.load(std::memory_order_relaxed);
 }
 
-void CompletionPort::CancelAll() {
-  for (size_t ticket = 0; ticket < all_.size(); ++ticket) {
-    if (is_taken_[ticket]) all_[ticket]->is_cancelled.store(true, std::memory_order_relaxed);
-  }
-}
-
 void CompletionPort::ReleaseUnsubmitted() {
-  for (size_t ticket = 0; ticket < all_.size(); ++ticket) {
-    if (is_taken_[ticket] && all_[ticket]->version == nullptr) Release(all_[ticket].get());
-  }
+  VisitTaken([this](Request* request) {
+    if (request->version == nullptr) Release(request);
+  });
 }
 
 }  // namespace sluice

@@ -57,7 +57,13 @@ class CompletionPort {
 
   // Requests acquired and not released.
   size_t outstanding() const { return outstanding_; }
-  void CancelAll();
+  // Requests acquired and not released; `visit` acquires none.
+  template <typename Visit>
+  void VisitTaken(Visit visit) {
+    for (size_t ticket = 0; ticket < all_.size(); ++ticket) {
+      if (is_taken_[ticket]) visit(all_[ticket].get());
+    }
+  }
   // Takes back requests that no version has accepted: bodies that were being collected.
   void ReleaseUnsubmitted();
 

@@ -50,6 +50,15 @@ void LoopBatcher::Add(ModelVersion* version, uint32_t handle, Request* request) 
   }
 }
 
+void LoopBatcher::Cancel(Request* request) {
+  request->is_cancelled.store(true, std::memory_order_relaxed);
+  auto* version = static_cast<ModelVersion*>(request->version);
+  if (version == nullptr || !engine_->scheduler()->Cancel(version->queue(), request)) return;
+  FailRefused(*version, Code::kCancelled, request);
+  version->stats.Ended(&request, 1, NowNs());
+  port_->CompleteOnLoop(request);
+}
+
 void LoopBatcher::Flush() {
   int64_t spent_ns = 0;
   if (engine_->options().loop_rest_ns > 0 && !touched_.empty()) {

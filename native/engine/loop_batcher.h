@@ -24,6 +24,8 @@ class LoopBatcher {
 
   // `request` is decoded. May throw std::bad_alloc, as if it had not been called; Flush needs no memory.
   void Add(ModelVersion* version, uint32_t handle, Request* request);
+  // One that waits leaves and is answered at once; one of this tick is when the tick ends; a run goes on.
+  void Cancel(Request* request);
   // End of the tick. Finished requests wait in the port afterwards.
   void Flush();
   LoopRest* rest() { return &rest_; }

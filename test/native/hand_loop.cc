@@ -4,7 +4,6 @@
 #include <string>
 
 #include "base/clock.h"
-#include "engine/refusal.h"
 #include "scripted_runner.h"
 
 namespace sluice {
@@ -79,15 +78,6 @@ Request* HandLoop::SubmitLong(uint32_t handle, const ScriptedBody& body) {
   version->Withdrawn();
   port_->Release(request);
   return nullptr;
-}
-
-void HandLoop::Cancel(Request* request) {
-  request->is_cancelled.store(true, std::memory_order_relaxed);
-  auto* version = static_cast<ModelVersion*>(request->version);
-  if (!engine_->scheduler()->Cancel(version->queue(), request)) return;
-  FailRefused(*version, Code::kCancelled, request);
-  version->stats.Ended(&request, 1, NowNs());
-  port_->CompleteOnLoop(request);
 }
 
 void HandLoop::Wait() {

@@ -34,7 +34,7 @@ class HandLoop {
   // Decoded by the decode thread.
   Request* SubmitLong(uint32_t handle, const ScriptedBody& body);
   void Flush() { batcher_.Flush(); }
-  void Cancel(Request* request);
+  void Cancel(Request* request) { batcher_.Cancel(request); }
 
   // Gives every answer there is to `look`, once, and lets go of its request.
   template <typename Look>
