@@ -10,7 +10,7 @@
 namespace {
 
 // Raised with every change of what follows; TypeScript refuses another number.
-constexpr int kInterfaceNumber = 7;
+constexpr int kInterfaceNumber = 8;
 
 template <size_t N>
 Napi::Array Names(Napi::Env env, const char* const (&names)[N]) {
@@ -52,6 +52,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("startModel", sluice::StartModel);
   add("closeModel", sluice::CloseModel);
   add("stats", sluice::Stats);
+  add("statsMark", sluice::StatsMark);
   add("submit", sluice::Submit);
   add("submitBody", sluice::SubmitBody);
   add("refuseUnread", sluice::RefuseUnread);

@@ -144,7 +144,8 @@ export async function startServer(
     log,
   });
   const metadata = new Metadata(routing, { version, extensions: EXTENSIONS }, readiness);
-  const statsOf = (entry: VersionEntry): VersionStats | undefined => readStats(engine, entry);
+  const statsOf = (entry: VersionEntry): VersionStats | undefined =>
+    readOpen(entry, (handle) => engine.stats(handle));
   const statistics = new Statistics(routing, statsOf);
   const routes = new Routes(new Infer(engine, routing, admission, shadows), metadata, statistics);
   const sockets = new WsDoor(
@@ -173,6 +174,7 @@ export async function startServer(
   const metrics = new Metrics({
     models,
     statsOf,
+    statsMarkOf: (entry) => readOpen(entry, (handle) => engine.statsMark(handle)),
     tritonMetrics: settings.tritonMetrics,
     // What other parts have to show is added here.
     sources: [
@@ -361,10 +363,10 @@ function engineOf(settings: Settings): Engine {
 }
 
 /** undefined also for a version that goes at this very moment. */
-function readStats(engine: Engine, version: VersionEntry): VersionStats | undefined {
-  if (version.handle < 0) return undefined;
+function readOpen<Value>({ handle }: VersionEntry, read: (handle: number) => Value): Value | undefined {
+  if (handle < 0) return undefined;
   try {
-    return engine.stats(version.handle);
+    return read(handle);
   } catch {
     return undefined;
   }

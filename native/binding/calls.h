@@ -16,6 +16,7 @@ Napi::Value OpenModel(const Napi::CallbackInfo& info);    // (options) -> promis
 Napi::Value StartModel(const Napi::CallbackInfo& info);   // (handle, plan) -> promise of a start report
 Napi::Value CloseModel(const Napi::CallbackInfo& info);   // (handle) -> promise
 Napi::Value Stats(const Napi::CallbackInfo& info);        // (handle) -> counters
+Napi::Value StatsMark(const Napi::CallbackInfo& info);    // (handle) -> bigint that differs once they do
 
 // The path of a request: numbers in, numbers out, no object is made.
 // (handle, headLength, ArrayBuffer, timeoutMs, priority) -> ticket or -error

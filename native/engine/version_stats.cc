@@ -9,6 +9,9 @@ namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
+// Gauges fall as well as rise: one step of theirs is more than counters make up for by growing.
+constexpr uint64_t kGaugeStep = 0x9e3779b97f4a7c15;
+
 void Count(std::atomic<uint64_t>* counter, uint64_t more) {
   if (more > 0) counter->fetch_add(more, kRelaxed);
 }
@@ -52,6 +55,31 @@ ProtocolStats* VersionStats::Of(WireForm wire) {
   if (made == nullptr) return &nowhere;
   if (place.compare_exchange_strong(stats, made.get(), std::memory_order_acq_rel)) return made.release();
   return stats;
+}
+
+uint64_t VersionStats::Mark() const {
+  uint64_t sum = 0;
+  const auto add = [&sum](const Histogram& histogram) {
+    sum += histogram.Count() + static_cast<uint64_t>(histogram.SumNs());
+  };
+  for (const auto& place : protocols_) {
+    const ProtocolStats* stats = place.load(std::memory_order_acquire);
+    if (stats == nullptr) continue;
+    for (const Histogram& stage : stats->stages) add(stage);
+    add(stats->ok_total);
+    add(stats->failed_total);
+    for (const auto& outcome : stats->outcomes) sum += outcome.load(kRelaxed);
+    sum += stats->request_bytes.load(kRelaxed) + stats->reply_bytes.load(kRelaxed);
+  }
+  for (const auto& count : refused_) sum += count.load(kRelaxed);
+  for (const auto& count : released_) sum += count.load(kRelaxed);
+  VisitBatchSizes([&sum](int64_t, const BatchSizeStats& size) {
+    sum += size.runs.load(kRelaxed);
+    for (const auto* ns : {&size.gather_ns, &size.run_ns, &size.encode_ns})
+      sum += static_cast<uint64_t>(ns->load(kRelaxed));
+  });
+  sum += ok_rows() + failed_runs() + padded_elements() + padding_elements();
+  return sum + static_cast<uint64_t>(last_ok_ns()) + kGaugeStep * static_cast<uint64_t>(waiting());
 }
 
 // May throw: a run that has no memory for this fails as a whole.

@@ -104,6 +104,8 @@ class VersionStats {
   uint64_t padding_elements() const { return padding_elements_.load(std::memory_order_relaxed); }
   int64_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
   int64_t last_ok_ns() const { return last_ok_ns_.load(std::memory_order_relaxed); }
+  // Differs between two readings as soon as any number does: the sum of all that only grow, and what waits.
+  uint64_t Mark() const;
   // Calls `visit(rows, stats)` for every batch size that ran, ascending.
   template <typename Visit>
   void VisitBatchSizes(Visit visit) const {

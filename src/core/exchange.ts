@@ -11,6 +11,8 @@ export interface Reply {
   /** Value of inference-header-content-length; 0 leaves the header out. */
   readonly headLength: number;
   readonly body: string | Uint8Array;
+  /** What follows `body` in a long reply: written piece by piece, other work between. Nobody changes it any more. */
+  readonly more?: readonly Uint8Array[] | undefined;
   readonly headers?: ReadonlyArray<readonly [string, string]>;
   /** Closes the connection once the reply is written: the rest of the request is not worth reading. */
   readonly closesConnection?: boolean;

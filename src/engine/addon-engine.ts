@@ -213,6 +213,10 @@ class AddonEngine implements Engine {
     return this.addon.stats(handle);
   }
 
+  statsMark(handle: ModelHandle): bigint {
+    return this.addon.statsMark(handle);
+  }
+
   openShadow(primary: ModelHandle, shadow: ModelHandle, rules: ShadowRules): number {
     try {
       return this.addon.openShadow(primary, shadow, rules);

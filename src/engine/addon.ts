@@ -21,7 +21,7 @@ import {
 import type { OpenedModel, OpenOptions } from '../core/opening.js';
 import type { EngineInfo } from './engine.js';
 
-const INTERFACE_NUMBER = 7;
+const INTERFACE_NUMBER = 8;
 
 /** What both sides must agree on. */
 export interface Handshake {
@@ -60,6 +60,7 @@ export interface Addon extends Handshake {
   startModel(handle: number, plan: ServePlan): Promise<StartReport>;
   closeModel(handle: number): Promise<void>;
   stats(handle: number): VersionStats;
+  statsMark(handle: number): bigint;
   submit(handle: number, headLength: number, body: ArrayBuffer, timeoutMs: number, priority: number): number;
   submitBody(handle: number, headLength: number, bodyId: number, timeoutMs: number, priority: number): number;
   refuseUnread(handle: number, timeoutMs: number): number;

@@ -91,6 +91,8 @@ export interface Engine {
   bodyAppend(bodyId: number, chunk: ArrayBuffer): void;
   bodyDrop(bodyId: number): void;
   stats(handle: ModelHandle): VersionStats;
+  /** Another number as soon as any count of `stats` is another one; cheap. */
+  statsMark(handle: ModelHandle): bigint;
   /** Lets `shadow` run in the shadow of `primary`; answers its number (> 0). Throws where it cannot take the requests. */
   openShadow(primary: ModelHandle, shadow: ModelHandle, rules: ShadowRules): number;
   /** False when its last run has not ended in time; it then ends by itself. Closing a version closes its shadows, too. */

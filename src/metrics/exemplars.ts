@@ -5,23 +5,35 @@
 import type { VersionEntry } from '../core/snapshot.js';
 import type { VersionUse } from '../core/version-use.js';
 import type { Protocol } from '../core/version-stats.js';
-import { octaveOf } from './exposition.js';
+import { octaveOf } from './sample-text.js';
 import type { Exemplar } from './family.js';
+
+interface Traced {
+  /** How many were noted. */
+  count: number;
+  readonly byProtocol: Map<Protocol, Array<Exemplar | undefined>>;
+}
 
 export class Exemplars {
   /** By what is the same in every picture of one load. */
-  private readonly byVersion = new WeakMap<VersionUse, Map<Protocol, Array<Exemplar | undefined>>>();
+  private readonly byVersion = new WeakMap<VersionUse, Traced>();
 
   note(version: VersionEntry, protocol: Protocol, traceId: string, seconds: number, atMs: number): void {
-    let byProtocol = this.byVersion.get(version.use);
-    if (byProtocol === undefined)
-      this.byVersion.set(version.use, (byProtocol = new Map<Protocol, Array<Exemplar | undefined>>()));
-    let byOctave = byProtocol.get(protocol);
-    if (byOctave === undefined) byProtocol.set(protocol, (byOctave = []));
+    let traced = this.byVersion.get(version.use);
+    if (traced === undefined)
+      this.byVersion.set(version.use, (traced = { count: 0, byProtocol: new Map<Protocol, Exemplar[]>() }));
+    let byOctave = traced.byProtocol.get(protocol);
+    if (byOctave === undefined) traced.byProtocol.set(protocol, (byOctave = []));
     byOctave[octaveOf(seconds)] = { traceId, seconds, atMs };
+    traced.count += 1;
   }
 
   of(version: VersionEntry, protocol: Protocol): ReadonlyArray<Exemplar | undefined> | undefined {
-    return this.byVersion.get(version.use)?.get(protocol);
+    return this.byVersion.get(version.use)?.byProtocol.get(protocol);
+  }
+
+  /** Grows with every one that is noted. */
+  countOf(version: VersionEntry): number {
+    return this.byVersion.get(version.use)?.count ?? 0;
   }
 }

@@ -3,18 +3,17 @@
  * a scrape reads what the addon and admission keep, and lets go of the loop again and again while it writes.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Snapshot, VersionEntry } from '../core/snapshot.js';
-import type { VersionStats } from '../core/version-stats.js';
+import type { Snapshot } from '../core/snapshot.js';
 import { Exemplars } from './exemplars.js';
-import { CONTENT_TYPES, Exposition, type Format, type Pause } from './exposition.js';
+import { CONTENT_TYPES, Exposition, type Pause } from './exposition.js';
 import type { MetricSource } from './family.js';
-import { tritonFamilies } from './triton-metrics.js';
-import { versionFamilies, type VersionView } from './version-metrics.js';
+import type { Format } from './sample-text.js';
+import { TRITON_ROWS } from './triton-metrics.js';
+import { VERSION_ROWS } from './version-metrics.js';
+import { VersionTexts, type VersionNumbers } from './version-texts.js';
 
-export interface MetricFacts {
+export interface MetricFacts extends VersionNumbers {
   readonly models: { readonly snapshot: Snapshot };
-  /** undefined where the version is not open in the engine. */
-  statsOf(version: VersionEntry): VersionStats | undefined;
   /** Adds Triton's names. */
   readonly tritonMetrics: boolean;
   /** What other parts of the server show. */
@@ -23,17 +22,22 @@ export interface MetricFacts {
 
 export interface Scrape {
   readonly contentType: string;
-  readonly body: Uint8Array;
+  /** One behind the other; nobody changes them any more. */
+  readonly body: readonly Uint8Array[];
 }
 
-/** How long a scrape keeps the loop at a stretch. */
-const SLICE_MS = 0.5;
+/** How long a scrape keeps the loop at a stretch, a version aside that is just being written. */
+const SLICE_MS = 0.25;
 
 export class Metrics {
   readonly exemplars = new Exemplars();
+  private readonly texts: VersionTexts;
   private last: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly facts: MetricFacts) {}
+  constructor(private readonly facts: MetricFacts) {
+    const rows = facts.tritonMetrics ? [...VERSION_ROWS, ...TRITON_ROWS] : VERSION_ROWS;
+    this.texts = new VersionTexts(rows, facts, this.exemplars);
+  }
 
   /** `accept`: the header of that name. One scrape at a time; the next waits. */
   scrape(accept: string): Promise<Scrape> {
@@ -45,26 +49,28 @@ export class Metrics {
 
   private async write(format: Format): Promise<Scrape> {
     const pause = slices();
-    const views = await this.views(pause);
+    const versions = await this.versionLines(format, pause);
     const exposition = new Exposition(format, pause);
     for (const source of this.facts.sources)
       for (const family of await source()) await exposition.add(family);
-    for (const family of versionFamilies(views, this.exemplars)) await exposition.add(family);
-    if (this.facts.tritonMetrics) for (const family of tritonFamilies(views)) await exposition.add(family);
+    for (const [at, row] of this.texts.rows.entries())
+      await exposition.addLines(
+        row,
+        versions.map((lines) => lines[at]!),
+      );
     return { contentType: CONTENT_TYPES[format], body: exposition.finish() };
   }
 
-  private async views(pause: Pause): Promise<VersionView[]> {
-    const views: VersionView[] = [];
+  private async versionLines(format: Format, pause: Pause): Promise<Array<readonly Uint8Array[]>> {
+    const versions: Array<readonly Uint8Array[]> = [];
     for (const model of this.facts.models.snapshot.models.values()) {
       for (const entry of model.versions.values()) {
         if (entry.state === 'UNLOADED') continue;
-        const labels = { model: model.name, version: entry.version };
-        views.push({ model, entry, labels, stats: this.facts.statsOf(entry) });
+        versions.push(this.texts.linesOf(model, entry, format));
         await pause();
       }
     }
-    return views;
+    return versions;
   }
 }
 

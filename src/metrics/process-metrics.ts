@@ -18,29 +18,36 @@ interface Value {
   readonly metricName?: string;
 }
 
+interface Read {
+  readonly name: string;
+  readonly help: string;
+  readonly type: MetricType;
+  readonly values: readonly Value[];
+}
+
+interface Metric {
+  get(): Promise<Read>;
+}
+
 export function processMetrics(): MetricSource {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const name of MISNAMED) registry.removeSingleMetric(name);
   return async () => {
-    const all = (await registry.getMetricsAsJSON()) as unknown as Array<{
-      readonly name: string;
-      readonly help: string;
-      readonly type: MetricType;
-      readonly values: readonly Value[];
-    }>;
-    return all.map(({ name, help, type, values }): MetricFamily => ({
-      name,
-      help,
-      type,
+    const families: MetricFamily[] = [];
+    // One after the other: one of them waits for the next turn of the loop.
+    for (const metric of registry.getMetricsAsArray() as unknown as Metric[]) {
+      const { name, help, type, values } = await metric.get();
       // Not a number: nothing has been measured since the last look.
-      samples: values
+      const samples = values
         .filter(({ value }) => !Number.isNaN(value))
         .map(({ labels, value, metricName = name }) => ({
           labels,
           value,
           suffix: metricName.slice(name.length),
-        })),
-    }));
+        }));
+      families.push({ name, help, type, samples });
+    }
+    return families;
   };
 }

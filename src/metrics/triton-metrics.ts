@@ -4,16 +4,17 @@
  */
 import { outcomeCount, runCount, stageOf, okDurations, type VersionStats } from '../core/version-stats.js';
 import { ERRORS, type ErrorName } from '../core/errors.js';
-import type { MetricFamily, MetricType } from './family.js';
-import type { VersionView } from './version-metrics.js';
+import type { MetricType } from './family.js';
+import { withLabel } from './sample-text.js';
+import type { VersionRow } from './version-metrics.js';
 
-type Row = readonly [name: string, type: MetricType, help: string, read: (stats: VersionStats) => number];
+type Shown = readonly [name: string, type: MetricType, help: string, read: (stats: VersionStats) => number];
 
 function us(ns: bigint): number {
   return Number(ns / 1000n);
 }
 
-const ROWS: readonly Row[] = [
+const NUMBERS: readonly Shown[] = [
   [
     'nv_inference_request_success',
     'counter',
@@ -68,29 +69,23 @@ const REASONS: ReadonlyArray<readonly [reason: string, errors: readonly ErrorNam
   ['OTHER', ['INTERNAL', 'DRAINING']],
 ];
 
-export function* tritonFamilies(views: readonly VersionView[]): Generator<MetricFamily> {
-  for (const [name, type, help, read] of ROWS) {
-    yield {
-      name,
-      type,
-      help,
-      samples: (function* () {
-        for (const { labels, stats } of views) if (stats !== undefined) yield { labels, value: read(stats) };
-      })(),
-    };
-  }
-  yield {
+export const TRITON_ROWS: readonly VersionRow[] = [
+  ...NUMBERS.map(([name, type, help, read]): VersionRow => ({
+    name,
+    type,
+    help,
+    samples: ({ labels, stats }) => (stats === undefined ? [] : [{ labels, value: read(stats) }]),
+  })),
+  {
     name: 'nv_inference_request_failure',
     type: 'counter',
     help: 'Number of failed inference requests, all batch sizes',
-    samples: (function* () {
-      for (const { labels, stats } of views) {
-        if (stats === undefined) continue;
-        for (const [reason, errors] of REASONS) {
-          const value = errors.reduce((sum, name) => sum + stats.errors[ERRORS[name].number]!, 0);
-          yield { labels: { ...labels, reason }, value };
-        }
+    *samples({ labels, stats }) {
+      if (stats === undefined) return;
+      for (const [reason, errors] of REASONS) {
+        const value = errors.reduce((sum, name) => sum + stats.errors[ERRORS[name].number]!, 0);
+        yield { labels: withLabel(labels, 'reason', reason), value };
       }
-    })(),
-  };
-}
+    },
+  },
+];

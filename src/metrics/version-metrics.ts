@@ -1,6 +1,5 @@
 /**
- * The table of what is shown about each model version. The series of a version appear with it and vanish with it: nothing
- * is remembered here. Stage times are of requests that ran; protocols appear once somebody used them.
+ * The table of what is shown about each model version. The series of a version appear with it and vanish with it. Stage times are of requests that ran; protocols appear once somebody used them.
  */
 import type { ModelEntry, VersionEntry } from '../core/snapshot.js';
 import {
@@ -13,7 +12,8 @@ import {
   type VersionStats,
 } from '../core/version-stats.js';
 import type { Exemplars } from './exemplars.js';
-import type { Labels, MetricFamily, MetricType, Sample } from './family.js';
+import type { FamilyHead, LabelText, MetricType, Sample } from './family.js';
+import { labelText, withLabel } from './sample-text.js';
 
 /** One version as a scrape found it. */
 export interface VersionView {
@@ -21,19 +21,26 @@ export interface VersionView {
   readonly entry: VersionEntry;
   /** undefined where the version is not open in the engine. */
   readonly stats: VersionStats | undefined;
-  readonly labels: Labels;
+  /** `model` and `version`, as they are written. */
+  readonly labels: LabelText;
 }
 
-interface Row {
-  readonly name: string;
-  readonly type: MetricType;
-  readonly help: string;
+/** One family, and the samples of one version in it. */
+export interface VersionRow extends FamilyHead {
   samples(view: VersionView, exemplars: Exemplars): Iterable<Sample>;
+}
+
+export function versionView(
+  model: ModelEntry,
+  entry: VersionEntry,
+  stats: VersionStats | undefined,
+): VersionView {
+  return { model, entry, stats, labels: labelText({ model: model.name, version: entry.version }) };
 }
 
 type Counted = (stats: VersionStats) => number;
 
-function simple(name: string, type: MetricType, help: string, read: Counted): Row {
+function simple(name: string, type: MetricType, help: string, read: Counted): VersionRow {
   return {
     name,
     type,
@@ -46,22 +53,22 @@ function perProtocol(
   name: string,
   type: MetricType,
   help: string,
-  samples: (protocol: ProtocolStats, labels: Labels, view: VersionView, exemplars: Exemplars) => Sample[],
-): Row {
+  samples: (protocol: ProtocolStats, labels: LabelText, view: VersionView, exemplars: Exemplars) => Sample[],
+): VersionRow {
   return {
     name,
     type,
     help,
     *samples(view, exemplars) {
       for (const protocol of view.stats?.protocols ?? [])
-        yield* samples(protocol, { ...view.labels, protocol: protocol.protocol }, view, exemplars);
+        yield* samples(protocol, withLabel(view.labels, 'protocol', protocol.protocol), view, exemplars);
     },
   };
 }
 
 const BATCH_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 
-function batchRows(stats: VersionStats, labels: Labels): Sample {
+function batchRows(stats: VersionStats, labels: LabelText): Sample {
   const counts = [...BATCH_BOUNDS, Infinity].map(() => 0);
   let sum = 0;
   for (const { rows, runs } of stats.batchSizes) {
@@ -72,7 +79,7 @@ function batchRows(stats: VersionStats, labels: Labels): Sample {
   return { labels, bounds: BATCH_BOUNDS, counts, sum };
 }
 
-const ROWS: readonly Row[] = [
+export const VERSION_ROWS: readonly VersionRow[] = [
   {
     name: 'sluice_version_ready',
     type: 'gauge',
@@ -83,7 +90,7 @@ const ROWS: readonly Row[] = [
     name: 'sluice_version_state',
     type: 'gauge',
     help: '1 for the state that the version is in',
-    samples: ({ labels, entry }) => [{ labels: { ...labels, state: entry.state }, value: 1 }],
+    samples: ({ labels, entry }) => [{ labels: withLabel(labels, 'state', entry.state), value: 1 }],
   },
   {
     name: 'sluice_version_info',
@@ -94,7 +101,9 @@ const ROWS: readonly Row[] = [
       if (report === undefined) return [];
       const { execution } = report;
       const digest = facts?.digest.slice(0, 12) ?? '';
-      return [{ labels: { ...labels, platform: model.platform, execution, digest }, value: 1 }];
+      return [
+        { labels: `${labels},${labelText({ platform: model.platform, execution, digest })}`, value: 1 },
+      ];
     },
   },
   {
@@ -112,8 +121,8 @@ const ROWS: readonly Row[] = [
       facts === undefined
         ? []
         : [
-            { labels: { ...labels, of: 'files' }, value: facts.fileBytes },
-            { labels: { ...labels, of: 'memory' }, value: facts.loadedBytes },
+            { labels: withLabel(labels, 'of', 'files'), value: facts.fileBytes },
+            { labels: withLabel(labels, 'of', 'memory'), value: facts.loadedBytes },
           ],
   },
   {
@@ -130,14 +139,17 @@ const ROWS: readonly Row[] = [
     samples: ({ labels, entry: { report } }) => {
       if (report === undefined) return [];
       if (report.costUsByLength.length === 0)
-        return report.costUs.map(([rows, us]) => ({ labels: { ...labels, rows }, value: us / 1e6 }));
+        return report.costUs.map(([rows, us]) => ({
+          labels: withLabel(labels, 'rows', rows),
+          value: us / 1e6,
+        }));
       return report.costUsByLength.flatMap(([length, costs]) =>
-        costs.map(([rows, us]) => ({ labels: { ...labels, length, rows }, value: us / 1e6 })),
+        costs.map(([rows, us]) => ({ labels: `${labels},${labelText({ length, rows })}`, value: us / 1e6 })),
       );
     },
   },
   perProtocol('sluice_requests_total', 'counter', 'Requests by how they ended', ({ outcomes }, labels) =>
-    OUTCOMES.map((outcome, at) => ({ labels: { ...labels, outcome }, value: outcomes[at]! })),
+    OUTCOMES.map((outcome, at) => ({ labels: withLabel(labels, 'outcome', outcome), value: outcomes[at]! })),
   ),
   {
     name: 'sluice_errors_total',
@@ -146,7 +158,7 @@ const ROWS: readonly Row[] = [
     *samples({ labels, stats }) {
       if (stats === undefined) return;
       for (const [name, value] of errorCounts(stats))
-        yield { labels: { ...labels, reason: name.toLowerCase() }, value };
+        yield { labels: withLabel(labels, 'reason', name.toLowerCase()), value };
     },
   },
   simple(
@@ -169,10 +181,14 @@ const ROWS: readonly Row[] = [
     'From the first byte of the body to the encoded reply',
     ({ ok, failed, outcomes, protocol }, labels, { entry }, exemplars) => {
       const samples: Sample[] = [
-        { labels: { ...labels, outcome: 'ok' }, durations: ok, exemplars: exemplars.of(entry, protocol) },
+        {
+          labels: withLabel(labels, 'outcome', 'ok'),
+          durations: ok,
+          exemplars: exemplars.of(entry, protocol),
+        },
       ];
       if (outcomes[OUTCOMES.indexOf('failed')]! > 0)
-        samples.push({ labels: { ...labels, outcome: 'failed' }, durations: failed });
+        samples.push({ labels: withLabel(labels, 'outcome', 'failed'), durations: failed });
       return samples;
     },
   ),
@@ -181,7 +197,7 @@ const ROWS: readonly Row[] = [
     'histogram',
     'Where the time of a request goes: receive, decode, queue, batch_wait, gather, run, encode, send',
     ({ stages }, labels) =>
-      STAGES.map((stage, at) => ({ labels: { ...labels, stage }, durations: stages[at]! })),
+      STAGES.map((stage, at) => ({ labels: withLabel(labels, 'stage', stage), durations: stages[at]! })),
   ),
   {
     name: 'sluice_batch_rows',
@@ -196,7 +212,7 @@ const ROWS: readonly Row[] = [
     *samples({ labels, stats }) {
       if (stats === undefined) return;
       for (const [at, reason] of RELEASES.entries())
-        yield { labels: { ...labels, reason }, value: stats.releases[at]! };
+        yield { labels: withLabel(labels, 'reason', reason), value: stats.releases[at]! };
     },
   },
   {
@@ -207,8 +223,11 @@ const ROWS: readonly Row[] = [
       stats === undefined || stats.paddedElements === 0
         ? []
         : [
-            { labels: { ...labels, of: 'requests' }, value: stats.paddedElements - stats.paddingElements },
-            { labels: { ...labels, of: 'padding' }, value: stats.paddingElements },
+            {
+              labels: withLabel(labels, 'of', 'requests'),
+              value: stats.paddedElements - stats.paddingElements,
+            },
+            { labels: withLabel(labels, 'of', 'padding'), value: stats.paddingElements },
           ],
   },
   simple('sluice_queue_depth', 'gauge', 'Requests that wait for a batch', (stats) => stats.waiting),
@@ -228,20 +247,3 @@ const ROWS: readonly Row[] = [
     { labels, value: protocol.replyBytes },
   ]),
 ];
-
-export function* versionFamilies(
-  views: readonly VersionView[],
-  exemplars: Exemplars,
-): Generator<MetricFamily> {
-  for (const row of ROWS) {
-    const { name, type, help } = row;
-    yield {
-      name,
-      type,
-      help,
-      samples: (function* () {
-        for (const view of views) yield* row.samples(view, exemplars);
-      })(),
-    };
-  }
-}

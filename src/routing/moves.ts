@@ -79,16 +79,25 @@ function leadsElsewhere(rollout: Rollout, version: string): boolean {
   return hasSplit || (rollout.rules?.some(isElsewhere) ?? false);
 }
 
-/** The canary becomes stable, and serves everything; what was stable becomes previous. */
+/** The canary becomes stable, and serves everything; what was stable becomes previous. What names the canary ends. */
 export function promote(rollout: Rollout): Move {
   const canary = rollout.aliases?.[CANARY];
   if (canary === undefined) throw conflict('there is no alias "canary" that could be promoted');
   const moved = setAlias(rollout, STABLE, canary).rollout;
   const { [CANARY]: _promoted, ...aliases } = moved.aliases ?? {};
   const rules = rollout.rules?.filter(({ to }) => to !== CANARY);
+  const shadow = rollout.shadow?.filter(({ version, of }) => version !== CANARY && of !== CANARY);
   const before = rollout.aliases?.[STABLE];
   return {
-    rollout: tidy({ ...moved, aliases, rules, default: undefined, split: undefined, plan: undefined }),
+    rollout: tidy({
+      ...moved,
+      aliases,
+      rules,
+      shadow,
+      default: undefined,
+      split: undefined,
+      plan: undefined,
+    }),
     told: `version ${canary} is stable now and serves everything; ${before === undefined || before === canary ? 'there is no previous version' : `previous is version ${before}`}`,
   };
 }

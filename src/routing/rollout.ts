@@ -89,7 +89,7 @@ export interface PlanNames {
   readonly baseline: string;
 }
 
-/** The part of a shadow that routing looks at: its versions are kept loaded. It need not be there: a report tells why it waits. */
+/** The part of a shadow that routing checks: its versions are held to the same rules as all others, and kept loaded. */
 export interface ShadowNames {
   readonly version: string;
   readonly of?: string | undefined;
@@ -156,6 +156,10 @@ export function checkRollout(schema: z.ZodType<Rollout>, given: unknown, what: s
     if (twin !== index)
       throw invalid(`${what}: split[${index}].to`, `${shown(to)} is already split[${twin}]`);
   });
+  rollout.shadow?.forEach(({ version, of }, index) => {
+    checkName(version, `shadow[${index}].version`);
+    checkName(of, `shadow[${index}].of`);
+  });
   checkName(rollout.plan?.candidate, 'plan.candidate');
   checkName(rollout.plan?.baseline, 'plan.baseline');
   checkSum(rollout, what);
@@ -183,15 +187,13 @@ export function namedVersions(rollout: Rollout): Map<string, string> {
   rollout.rules?.forEach(({ to }, index) => {
     add(to, `rules[${index}].to`);
   });
+  rollout.shadow?.forEach(({ version, of }, index) => {
+    add(version, `shadow[${index}].version`);
+    add(of, `shadow[${index}].of`);
+  });
   add(rollout.plan?.candidate, 'plan.candidate');
   add(rollout.plan?.baseline, 'plan.baseline');
   return named;
-}
-
-/** Every version that a rollout wants loaded: shadows too, which may wait for theirs. */
-export function keptVersions(rollout: Rollout): Set<string> {
-  const shadows = (rollout.shadow ?? []).flatMap(({ version, of }) => [version, of ?? version]);
-  return new Set([...namedVersions(rollout).values(), ...shadows.filter((name) => VERSION_TEXT.test(name))]);
 }
 
 /** What is not READY any more may become the one before: that is often why one goes back. */

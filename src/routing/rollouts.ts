@@ -11,7 +11,7 @@ import {
   checkVersions,
   EMPTY_ROLLOUT,
   FILE_NAME,
-  keptVersions,
+  namedVersions,
   rolloutSchema,
   type KnownVersions,
   type Rollout,
@@ -119,7 +119,7 @@ export class Rollouts implements RolloutSource {
   keptVersions(modelName: string): ReadonlySet<string> {
     const known = this.byModel.get(modelName);
     if (known === undefined) return new Set();
-    return new Set([...keptVersions(known.state.rollout), ...keptVersions(known.wanted)]);
+    return new Set([known.state.rollout, known.wanted].flatMap((one) => [...namedVersions(one).values()]));
   }
 
   /** Reads the files of these models before their versions are loaded: nothing can be READY yet, so nothing needs be. */

@@ -4,11 +4,12 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer, type AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import type { BodySink, Reply, RequestHandler, RequestHead, Responder } from '../core/exchange.js';
 import { errorReply } from '../serving/replies.js';
 import type { SocketDoor } from '../core/socket.js';
 import { openNodeDoor } from './node-sockets.js';
-import type { Listening, Transport } from './transport.js';
+import { bodyBytes, type Listening, type Transport } from './transport.js';
 
 const MAX_HEAD_BYTES = 16_384;
 const KEEP_ALIVE_MS = 60_000;
@@ -58,14 +59,18 @@ class NodeExchange implements Responder {
     const body = Buffer.from(reply.body as string);
     const headers: Record<string, string | number> = {
       'content-type': reply.contentType,
-      'content-length': body.byteLength,
+      'content-length': bodyBytes(reply),
     };
     if (reply.headLength > 0) headers['inference-header-content-length'] = reply.headLength;
     for (const [name, value] of reply.headers ?? []) headers[name] = value;
     if (reply.closesConnection === true) headers['connection'] = 'close';
     this.unsent.add(this);
     this.response.writeHead(reply.status, headers);
-    this.response.end(body);
+    if (reply.more === undefined) {
+      this.response.end(body);
+    } else {
+      Readable.from([body, ...reply.more]).pipe(this.response);
+    }
   }
 
   receive(sink: BodySink): void {

@@ -8,7 +8,8 @@ import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { BodySink, Reply, RequestHandler, RequestHead, Responder } from '../core/exchange.js';
 import { BINARY_TYPE, errorReply } from '../serving/replies.js';
 import type { SocketDoor } from '../core/socket.js';
-import type { Listening, Transport } from './transport.js';
+import { bodyBytes, type Listening, type Transport } from './transport.js';
+import { PieceWriter } from './uws-pieces.js';
 import { LONG_REPLY_BYTES, UnsentRest, type Unsent } from './uws-unsent.js';
 import { uwsBehavior, type UpgradeParts, type UwsSocketBehavior } from './uws-sockets.js';
 
@@ -92,7 +93,7 @@ class UwsExchange implements Responder {
   isClosed = false;
   sink: BodySink | null = null;
   /** Of a long reply that was sent. */
-  rest: UnsentRest | undefined = undefined;
+  rest: UnsentRest | PieceWriter | undefined = undefined;
 
   constructor(
     readonly response: HttpResponse,
@@ -140,7 +141,7 @@ function typeAndLength(contentType: string, headLength: number): string {
 
 function writeCorked(): void {
   const { response, isHeadRequest } = corkedExchange;
-  const { status, contentType, headLength, body, headers, closesConnection } = corkedReply;
+  const { status, contentType, headLength, body, more, headers, closesConnection } = corkedReply;
   if (status !== 200) response.writeStatus(STATUS_LINES.get(status) ?? String(status));
   response.writeHeader(
     'content-type',
@@ -151,8 +152,12 @@ function writeCorked(): void {
   }
   if (isHeadRequest) {
     // Given a length of its own, the library would wait for that many bytes and never end the reply.
-    response.writeHeader('content-length', String(Buffer.byteLength(body)));
+    response.writeHeader('content-length', String(bodyBytes(corkedReply)));
     response.endWithoutBody();
+  } else if (more !== undefined && more.length > 0) {
+    const pieces = [Buffer.from(body as string), ...more];
+    corkedExchange.rest = new PieceWriter(response, pieces, bodyBytes(corkedReply), corkedExchange.unsent);
+    corkedExchange.rest.begin();
   } else if (closesConnection === true) {
     response.end(body, true);
   } else if (body.length >= LONG_REPLY_BYTES && typeof body !== 'string') {

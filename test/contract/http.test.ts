@@ -255,6 +255,49 @@ for (const choice of ['uws', 'node'] as const) {
       t.ok(reply?.body.equals(Buffer.alloc(3_000_000, 'a')));
     });
 
+    t.test(
+      'a reply in pieces comes whole, however slowly it is read, and ends where the client goes',
+      async (t) => {
+        const faults: unknown[] = [];
+        const log = { warn: () => undefined, error: (fields: object) => faults.push(fields) };
+        const transport = await chooseTransport(choice, log);
+        const more = Array.from({ length: 200 }, (_, at) => Buffer.alloc(60_000 + at, at));
+        const body = Buffer.from('first');
+        const whole = Buffer.concat([body, ...more]);
+        const listening = await transport.listen('127.0.0.1', 0, (head, responder) => {
+          const last = head.path === '/short' ? [] : more;
+          responder.send({ status: 200, contentType: 'text/plain', headLength: 0, body, more: last });
+          return null;
+        });
+        t.teardown(() => {
+          listening.close();
+        });
+        const client = await RawClient.open(listening.port);
+        for (let round = 0; round < 2; round += 1) {
+          client.write(requestBytes('GET', '/'));
+          // The socket takes what it has room for, and the rest waits for the reader.
+          client.socket.pause();
+          setTimeout(() => client.socket.resume(), 20);
+          const reply = await client.reply();
+          t.equal(reply?.headers['content-length'], String(whole.byteLength));
+          t.ok(reply?.body.equals(whole), 'every byte in its place');
+        }
+        client.write(requestBytes('GET', '/short'));
+        t.equal((await client.reply())?.body.toString(), 'first', 'and the connection is in step');
+        client.write(requestBytes('HEAD', '/'));
+        t.equal((await client.reply(true))?.headers['content-length'], String(whole.byteLength));
+        client.close();
+        for (let round = 0; round < 5; round += 1) {
+          const leaving = await RawClient.open(listening.port);
+          leaving.write(requestBytes('GET', '/'));
+          leaving.socket.once('data', () => leaving.reset());
+          await leaving.closed();
+        }
+        t.equal((await ask(listening.port, 'GET', '/short'))?.body.toString(), 'first', 'alive');
+        t.same(faults, []);
+      },
+    );
+
     t.test('keep-alive, and requests that do not wait for their turn', async (t) => {
       const rig = await setUp(t, choice);
       const client = await RawClient.open(rig.port);

@@ -194,8 +194,17 @@ t.test('rules are checked, and a shadow that cannot run says why', async (t) => 
   t.match(await refusal({ of: '1' }), /shadow\[0\]\.version/);
   t.match(await refusal({ version: '2', sample: 5 }), /sample/);
   t.equal((await rig.admin('PUT', '/shadow/nobody', { shadow: [] })).status, 404);
-  await rig.setShadow({ version: '9' });
-  t.match(await rig.report(), { isRunning: false, reason: 'version 9 is not there' });
+  await rig.setShadow({ version: '2', seed: 7 });
+  t.match(
+    await refusal({ version: '9' }),
+    /rollout\.json: shadow\[0\]\.version: model \\"digits\\" has no version 9, it has 1, 2/,
+  );
+  t.match(await refusal({ version: '2', of: '9' }), /shadow\[0\]\.of: .* has no version 9/);
+  t.match(
+    await refusal({ version: 'canary' }),
+    /shadow\[0\]\.version: expected a version or one of the aliases/,
+  );
+  t.match(await rig.report(), { isRunning: true, rule: { version: '2', seed: 7 } }, 'what was good goes on');
   await rig.setShadow({ version: '2', of: '2' });
   t.match(await rig.report(), { isRunning: false, reason: 'a version cannot be its own shadow' });
   await rig.setShadow({ version: '2', percent: 0 });

@@ -141,6 +141,42 @@ TEST("what did not run is counted by its end, and no longer waits") {
   CHECK_EQ(stats.ok_rows(), uint64_t{0});
 }
 
+TEST("whatever is counted changes the mark, and nothing else does") {
+  VersionStats stats;
+  Request request;
+  request.rows = 2;
+  request.submitted_ns = request.decoded_ns = kUs;
+  Request* one[] = {&request};
+  std::vector<uint64_t> marks = {stats.Mark()};
+  const auto counted = [&] {
+    CHECK(std::find(marks.begin(), marks.end(), stats.Mark()) == marks.end());
+    marks.push_back(stats.Mark());
+    CHECK_EQ(stats.Mark(), marks.back());
+  };
+  stats.Accepted();
+  counted();
+  stats.Taken(one, 1, Release::kFull, 0, 2 * kUs);
+  counted();
+  stats.Ran(one, 1, 2, {2 * kUs, 3 * kUs, 4 * kUs, 5 * kUs});
+  counted();
+  stats.Ran(one, 1, 1000, {2 * kUs, 3 * kUs, 4 * kUs, 5 * kUs});
+  counted();
+  stats.Ended(one, 1, 5 * kUs);
+  counted();
+  stats.Sent(WireForm::kV2, 1, 0);
+  counted();
+  stats.Padded({8, 3});
+  counted();
+  stats.RunFailed();
+  counted();
+  stats.Refused(WireForm::kFrame, Code::kBadRequest);
+  counted();
+  // One comes while another goes: nobody more waits than before, and a count has changed.
+  stats.Accepted();
+  stats.Withdrawn();
+  CHECK_EQ(stats.Mark(), marks.back());
+}
+
 TEST("batch sizes are counted exactly, small and large ones, in order") {
   VersionStats stats;
   Request request;

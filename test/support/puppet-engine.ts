@@ -215,6 +215,10 @@ export class PuppetEngine implements Engine {
     return emptyStats();
   }
 
+  statsMark(): bigint {
+    return 0n;
+  }
+
   openShadow(primary: number, shadow: number, rules: ShadowRules): number {
     const refusal = this.shadowRefusals.shift();
     if (refusal !== undefined) throw refusal;

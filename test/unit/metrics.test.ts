@@ -69,10 +69,16 @@ function filledStats(): VersionStats {
 
 function metricsOf(stats: VersionStats | undefined, sources: MetricSource[] = [], tritonMetrics = false) {
   const models = { snapshot: snapshotOf(modelEntry('m', [versionEntry('m', '1', 1)])) };
-  const metrics = new Metrics({ models, statsOf: () => stats, tritonMetrics, sources });
+  const metrics = new Metrics({
+    models,
+    statsOf: () => stats,
+    statsMarkOf: () => undefined,
+    tritonMetrics,
+    sources,
+  });
   const read = async (accept = '') => {
     const { contentType, body } = await metrics.scrape(accept);
-    const text = Buffer.from(body).toString();
+    const text = Buffer.concat(body).toString();
     return readExposition(text, contentType.startsWith('text/plain') ? 'prometheus' : 'openmetrics');
   };
   const value = async (name: string, labels: Record<string, string> = {}) => {
@@ -161,6 +167,49 @@ t.test('OpenMetrics carries exemplars in the bucket they belong to', async (t) =
   t.equal(families.get('sluice_request_seconds')?.unit, 'seconds');
 });
 
+t.test(
+  'lines of a version are written anew once anything about it has changed, and not before',
+  async (t) => {
+    let mark: bigint | undefined = 1n;
+    let okRows = 1;
+    let reads = 0;
+    const models = { snapshot: snapshotOf(modelEntry('m', [versionEntry('m', '1', 1)])) };
+    const metrics = new Metrics({
+      models,
+      statsOf: () => {
+        reads += 1;
+        return emptyStats({ okRows, protocols: [http()] });
+      },
+      statsMarkOf: () => mark,
+      tritonMetrics: true,
+      sources: [],
+    });
+    const text = async (accept = '') => Buffer.concat((await metrics.scrape(accept)).body).toString();
+    const first = await text();
+    t.match(first, 'sluice_rows_total{model="m",version="1"} 1\n');
+    okRows = 2;
+    t.equal(await text(), first, 'the mark says that nothing has changed');
+    t.equal(reads, 1);
+    mark = 2n;
+    t.match(await text(), 'sluice_rows_total{model="m",version="1"} 2\n');
+    const open = await text('application/openmetrics-text');
+    t.ok(open.endsWith('# EOF\n'), 'the other format is not taken for this one');
+    const entry = models.snapshot.models.get('m')!.versions.get('1')!;
+    metrics.exemplars.note(entry, 'http', '4bf92f3577b34da6a3ce929d0e0e4736', 0.0003, 1_700_000_000_500);
+    t.match(await text('application/openmetrics-text'), '4bf92f3577b34da6a3ce929d0e0e4736', 'a new exemplar');
+    models.snapshot = snapshotOf(modelEntry('m', [versionEntry('m', '1', 1, 'DRAINING')]));
+    t.match(await text(), 'state="DRAINING"', 'a new state');
+    mark = undefined;
+    const before = reads;
+    await text();
+    t.equal(reads, before + 1, 'a version that is closed meanwhile');
+    const together = await Promise.all(['', 'application/openmetrics-text', '', ''].map(text));
+    t.equal(together[0], together[2]);
+    t.equal(together[0], together[3], 'scrapes at the same time do not mix');
+    readExposition(together[1]!, 'openmetrics');
+  },
+);
+
 t.test('the format is the one that weighs more', async (t) => {
   for (const accept of ['', '*/*', 'text/plain', 'text/plain;q=0.9, application/openmetrics-text;q=0.5'])
     t.equal(formatFor(accept), 'prometheus', accept);
@@ -199,7 +248,7 @@ t.test('what other parts show is escaped, and a family without samples is left o
     { name: 'y', type: 'gauge', help: '', samples: [] },
   ];
   const { metrics, read } = metricsOf(undefined, [source]);
-  t.match(Buffer.from((await metrics.scrape('')).body).toString(), 'x_total{le="a\\"\\\\\\n"} +Inf\n');
+  t.match(Buffer.concat((await metrics.scrape('')).body).toString(), 'x_total{le="a\\"\\\\\\n"} +Inf\n');
   const families = await read();
   t.match(families.get('x_total'), {
     type: 'counter',

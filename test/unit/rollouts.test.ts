@@ -10,7 +10,7 @@ import type { Snapshot } from '../../src/core/snapshot.js';
 import { promote, removeAlias, rollBack, setAlias, setSplit } from '../../src/routing/moves.js';
 import {
   checkRollout,
-  keptVersions,
+  checkVersions,
   namedVersions,
   rolloutSchema,
   type Rollout,
@@ -378,10 +378,39 @@ t.test('a rollout that cannot be written is not in force', async (t) => {
   t.notOk(existsSync(join(folder, AUDIT_NAME)));
 });
 
-t.test('the versions of a shadow are kept loaded, and need not be there', async (t) => {
+t.test('the versions of a shadow are held to the rules of all others', async (t) => {
+  const schema = rolloutSchema({
+    shadow: z.array(z.strictObject({ version: z.string(), of: z.string().optional() })),
+  });
   const shadow = [{ version: '7' }, { version: 'canary', of: '3' }];
-  t.same(keptVersions({ aliases: ALIASES, shadow }), new Set(['1', '2', '7', '3']));
-  t.same([...namedVersions({ aliases: ALIASES, shadow }).values()], ['1', '2']);
+  t.same(Object.fromEntries(namedVersions(checkRollout(schema, { aliases: ALIASES, shadow }, 'f'))), {
+    'aliases.stable': '1',
+    'aliases.canary': '2',
+    'shadow[0].version': '7',
+    'shadow[1].of': '3',
+  });
+  t.throws(() => checkRollout(schema, { aliases: ALIASES, shadow: [{ version: '2', of: 'stabel' }] }, 'f'), {
+    message:
+      'f: shadow[0].of: expected a version or one of the aliases, got "stabel" (did you mean "stable"?)',
+  });
+  const known = { has: (version: string) => version !== '7', isReady: (version: string) => version !== '3' };
+  const check = (rollout: Rollout, before: Rollout) => {
+    checkVersions(rollout, before, 'm', { ...known, keys: () => ['1', '2', '3'] }, 'f');
+  };
+  t.throws(() => check({ shadow }, {}), {
+    code: 'CONFIG_INVALID',
+    message: 'f: shadow[0].version: model "m" has no version 7, it has 1, 2, 3',
+  });
+  t.throws(() => check({ shadow: [{ version: '2', of: '3' }] }, {}), {
+    code: 'CONFLICT',
+    message: 'f: shadow[0].of: version 3 of model "m" is not READY',
+  });
+  check({ shadow }, { shadow });
+  const promoted = promote({
+    aliases: ALIASES,
+    shadow: [{ version: '2' }, { version: 'canary', of: 'stable' }],
+  });
+  t.same(promoted.rollout.shadow, [{ version: '2' }], 'one that names the canary ends with it');
 });
 
 t.test('a log that is full makes room once more, and both are read', async (t) => {

@@ -12,7 +12,7 @@ export interface AdminSources {
   readonly models: { readonly snapshot: Snapshot };
   /** Prometheus text or OpenMetrics, as the accept header asks. */
   readonly metrics: {
-    scrape(accept: string): Promise<{ readonly contentType: string; readonly body: Uint8Array }>;
+    scrape(accept: string): Promise<{ readonly contentType: string; readonly body: readonly Uint8Array[] }>;
   };
   statsOf(version: VersionEntry): VersionStats | undefined;
 }
@@ -27,8 +27,9 @@ export function adminPages(sources: AdminSources): AdminRoute[] {
       summary: 'Every metric of the server, for Prometheus',
       replyType: 'text/plain',
       run: async ({ headers }) => {
-        const { contentType, body } = await metrics.scrape(headers.accept);
-        return { status: 200, contentType, headLength: 0, body };
+        const { contentType, body: pieces } = await metrics.scrape(headers.accept);
+        const [body = '', ...more] = pieces;
+        return { status: 200, contentType, headLength: 0, body, more };
       },
     }),
     adminRoute({
