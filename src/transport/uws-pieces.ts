@@ -23,8 +23,8 @@ export class PieceWriter {
   /** Inside a cork, once the headers are written. */
   begin(): void {
     this.unsent.replies += 1;
-    this.response.onWritable((offset) => this.write(offset - this.written));
-    this.write(0);
+    this.response.onWritable(() => this.write());
+    this.write();
   }
 
   /** The last byte, or the client. */
@@ -35,15 +35,16 @@ export class PieceWriter {
   }
 
   /** False: the socket has taken all it can, and calls when it can take more. */
-  private write(from: number): boolean {
+  private write(): boolean {
     const piece = this.pieces[this.at]!;
+    const from = this.response.getWriteOffset() - this.written;
     const [isTaken, isDone] = this.response.tryEnd(piece.subarray(from), this.totalBytes);
     if (isDone) this.gone();
     if (isDone || !isTaken) return isTaken;
     this.at += 1;
     this.written += piece.byteLength;
     setImmediate(() => {
-      if (!this.isGone) this.response.cork(() => this.write(0));
+      if (!this.isGone) this.response.cork(() => this.write());
     });
     return true;
   }
