@@ -225,23 +225,39 @@ const BAD_JSON: Array<[what: string, text: string, message: RegExp]> = [
   [
     'unknown field',
     '{"input":[{"name":"x","dimz":[1]}]}',
-    /^config\.json\.input\[0\]\.dimz: unknown field of ModelInput \(did you mean "dims"/,
+    /^config\.json line 1 column 23: input\[0\]\.dimz: unknown field of ModelInput \(did you mean "dims"/,
   ],
-  ['__proto__', '{"__proto__":{"max_batch_size":4}}', /config\.json\.__proto__: unknown field/],
-  ['constructor', '{"constructor":1}', /config\.json\.constructor: unknown field/],
+  [
+    '__proto__',
+    '{"__proto__":{"max_batch_size":4}}',
+    /config\.json line 1 column 2: __proto__: unknown field/,
+  ],
+  ['constructor', '{"constructor":1}', /config\.json line 1 column 2: constructor: unknown field/],
   [
     'unknown sluice field',
     '{"sluice":{"executon":"auto"}}',
-    /config\.json sluice\.executon: unknown field \(did you mean "execution"/,
+    /config\.json line 1 column 12: sluice\.executon: unknown field \(did you mean "execution"/,
   ],
-  ['fraction', '{"max_batch_size":4.5}', /config\.json\.max_batch_size: expected an int32 .*got 4\.5/],
-  ['out of range', '{"max_batch_size":"2147483648"}', /config\.json\.max_batch_size: expected an int32, got/],
+  [
+    'fraction',
+    '{"max_batch_size":4.5}',
+    /config\.json line 1 column 2: max_batch_size: expected an int32 .*got 4\.5/,
+  ],
+  [
+    'out of range',
+    '{"max_batch_size":"2147483648"}',
+    /config\.json line 1 column 2: max_batch_size: expected an int32, got/,
+  ],
   [
     'boolean as a number',
     '{"dynamic_batching":{"preserve_ordering":1}}',
     /preserve_ordering: expected true or false, got 1/,
   ],
-  ['both spellings', '{"max_batch_size":1,"maxBatchSize":2}', /maxBatchSize: given twice/],
+  [
+    'both spellings',
+    '{"max_batch_size":1,"maxBatchSize":2}',
+    /line 1 column 21: max_batch_size: given twice/,
+  ],
   [
     'two of one choice',
     '{"version_policy":{"all":{},"latest":{"num_versions":1}}}',
@@ -257,8 +273,47 @@ const BAD_JSON: Array<[what: string, text: string, message: RegExp]> = [
   ],
 ];
 
-for (const [what, text, message] of BAD_JSON) {
-  t.test(`JSON form, ${what}: refused with its path`, (t) => {
+/** Over many lines, in the ways in which people write JSON: the place is that of the key, in a list that of the item. */
+const JSON_PLACES: Array<[what: string, text: string, message: RegExp]> = [
+  [
+    'unknown field of a nested object',
+    '{\n  "dynamic_batching": {\n    "max_queue_delay_microseconds": 5,\n    "prefered_batch_size": [1]\n  }\n}',
+    /^config\.json line 4 column 5: dynamic_batching\.prefered_batch_size: unknown field/,
+  ],
+  [
+    'wrong type deep in lists, behind texts that look like JSON',
+    '{"name":"a}],{\\"[",\r\n"input":[{"name":"x\\n","dims":[1]},\r\n\t{ "name" : "y",\r\n\t  "dims": [1,\r\n\t\ttrue] }]}',
+    /^config\.json line 5 column 3: input\[1\]\.dims\[1\]: expected an int64 .*got true/,
+  ],
+  [
+    'wrong type in a map',
+    '{\n "parameters": {\n  "a": {"string_value": "x"},\n  "b": {"stringValue":\n 3}}}',
+    /^config\.json line 4 column 9: parameters\["b"\]\.string_value: expected a string, got 3/,
+  ],
+  [
+    'a value that only the checks after the reading refuse',
+    '\uFEFF{\n "maxBatchSize": 4,\n "instanceGroup": [{"count": 1},\n  {"count": 999}]}',
+    /^config\.json line 4 column 4: instance_group\[1\]\.count: /,
+  ],
+  [
+    'what is not served',
+    '{"max_batch_size": 4,\n  "ensembleScheduling": {}}',
+    /^config\.json line 2 column 3: ensemble_scheduling: ensembles are not served/,
+  ],
+  [
+    'a field of sluice',
+    '{\n"sluice": {\n "execution": "worker",\n "weight": 0 } }',
+    /^config\.json line 4 column 2: sluice\.weight: /,
+  ],
+  [
+    'the first field behind one that is far too deep',
+    `{"sluice":{"x":${'[{"y":'.repeat(5000)}1${'}]'.repeat(5000)}},\n "max_batch_size": 4.5}`,
+    /^config\.json line 2 column 2: max_batch_size: expected an int32/,
+  ],
+];
+
+for (const [what, text, message] of [...BAD_JSON, ...JSON_PLACES]) {
+  t.test(`JSON form, ${what}: refused with its place`, (t) => {
     t.throws(() => readJsonConfig(text), { code: 'CONFIG_INVALID', message });
     t.end();
   });
@@ -281,7 +336,7 @@ t.test('what changes no answer is ignored, and the warning names it', (t) => {
   ]);
   const json = '{"parameters":{"gpu_mem_limit":{"string_value":"0"}}}';
   t.same(readJsonConfig(json).warnings, [
-    'config.json parameters["gpu_mem_limit"]: ignored: nothing reads it',
+    'config.json line 1 column 16: parameters["gpu_mem_limit"]: ignored: nothing reads it',
   ]);
   t.end();
 });

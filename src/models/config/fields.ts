@@ -154,3 +154,12 @@ export const MODEL_CONFIG_TYPE = makeRoot().lookupType('ModelConfig');
 export function fieldNames(type: protobuf.Type): string[] {
   return type.fieldsArray.map((field) => field.name);
 }
+
+function camelCase(name: string): string {
+  return name.replace(/_([a-z0-9])/g, (_whole, letter: string) => letter.toUpperCase());
+}
+
+/** The field that a key of the JSON form means: its name, or its camelCase form. */
+export function fieldOfKey(type: protobuf.Type, key: string): protobuf.Field | undefined {
+  return type.fieldsArray.find((field) => field.name === key || camelCase(field.name) === key);
+}

@@ -1,6 +1,7 @@
 /**
  * Where in a configuration file each field stands, so that what is refused or ignored after the reading can be named with
- * its line and column. The text was read before (pbtxt.ts): only its outline is followed here. Pure.
+ * its line and column. The text was read before (pbtxt.ts): only its outline is followed here (that of JSON in
+ * json-places.ts). Pure.
  */
 import protobuf from 'protobufjs/light.js';
 import { MODEL_CONFIG_TYPE } from './fields.js';
@@ -16,11 +17,11 @@ export interface Place {
 /** Plain data: it crosses to the child process of a first run. */
 export interface ConfigSource {
   readonly fileName: string;
-  /** By `keyOf` a path; empty where the form of the file has no lines to tell (JSON). */
+  /** By `keyOf` a path. */
   readonly places: ReadonlyMap<string, Place>;
 }
 
-interface Token extends Place {
+export interface Token extends Place {
   readonly text: string;
 }
 
@@ -28,7 +29,8 @@ type Found = [path: FieldPath, place: Place];
 
 const TOKENS = /#[^\n]*|"(?:\\[^]|[^"\\])*"|'(?:\\[^]|[^'\\])*'|[{}<>[\]:,;]|[^\s#"'{}<>[\]:,;]+|\n/g;
 
-function tokensOf(text: string): Token[] {
+/** Of either form: what is quoted, brackets and words are the same in both. */
+export function tokensOf(text: string): Token[] {
   const tokens: Token[] = [];
   let line = 1;
   let lineStart = 0;
@@ -145,7 +147,7 @@ class Outline {
   }
 }
 
-function keyOf(path: FieldPath): string {
+export function keyOf(path: FieldPath): string {
   return JSON.stringify(path);
 }
 

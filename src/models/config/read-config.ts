@@ -1,4 +1,4 @@
-/** Reads a model's configuration in either form, with the place of every field where the form has lines. Pure. */
+/** Reads a model's configuration in either form, with the place of every field. Pure. */
 import { parseJsonConfig } from './json-config.js';
 import { readModelConfig, type ReadConfig } from './model-config.js';
 import { parsePbtxt } from './pbtxt.js';
@@ -10,6 +10,6 @@ export function readPbtxtConfig(text: string, fileName = 'config.pbtxt'): ReadCo
 }
 
 export function readJsonConfig(text: string, fileName = 'config.json'): ReadConfig {
-  const { config, sluice } = parseJsonConfig(text, fileName);
-  return readModelConfig(config, sluice, { fileName, places: new Map() });
+  const { config, sluice, source } = parseJsonConfig(text, fileName);
+  return readModelConfig(config, sluice, source);
 }
