@@ -128,6 +128,8 @@ Napi::Value Stats(const Napi::CallbackInfo& info) {
   Set(object, "waiting", stats.waiting());
   Set(object, "inFlight", version->in_flight());
   Set(object, "lastOkMs", LastOkMs(stats));
+  Set(object, "slabBytes", version->slab_bytes());
+  if (const int64_t bytes = version->ArenaBytes(); bytes >= 0) Set(object, "arenaBytes", bytes);
   const VersionQueue* queue = version->queue();
   Set(object, "hungRuns", queue == nullptr ? 0 : queue->hung_runs());
   object.Set("isHung", queue != nullptr && queue->is_hung());

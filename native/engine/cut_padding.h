@@ -30,6 +30,7 @@ class PaddedOutput {
   // The rows of the next request, at its own length: `own` is their shape as the model has it. The bytes lie
   // in the output itself where they are together there, else in memory of this object until the next call.
   void Next(const Request& request, Dims* own, OutputRows* part);
+  size_t KeptBytes() const { return cut_.capacity(); }
 
  private:
   const ModelSpec* spec_ = nullptr;

@@ -51,6 +51,12 @@ double ScaleBetween(const std::vector<CostPoint>& points, const std::vector<Cost
 
 }  // namespace
 
+size_t RunPlace::KeptBytes() const {
+  size_t bytes = input.KeptBytes() + slot->KeptBytes();
+  for (const PaddedOutput& output : padded) bytes += output.KeptBytes();
+  return bytes;
+}
+
 Status ModelVersion::Start(StartOptions options, int64_t inline_budget_ns, int64_t longest_ns, int workers) {
   spec_ = std::move(options.spec);
   longest_ns_ = options.longest_ns > 0 ? options.longest_ns : longest_ns;
@@ -126,13 +132,24 @@ std::unique_ptr<RunPlace> ModelVersion::TakePlace() {
     places_.reserve(made_places_ + 1);
     ++made_places_;
   }
-  return std::make_unique<RunPlace>(model_.get(), spec_);
+  auto place = std::make_unique<RunPlace>(model_.get(), spec_);
+  CountSlabs(place.get());
+  return place;
 }
 
 void ModelVersion::ReturnPlace(std::unique_ptr<RunPlace> place) {
   place->slot->Release();
+  CountSlabs(place.get());
   std::lock_guard<std::mutex> lock(mutex_);
   places_.push_back(std::move(place));
+}
+
+void ModelVersion::CountSlabs(RunPlace* place) {
+  const size_t bytes = place->KeptBytes();
+  if (bytes == place->counted_bytes) return;
+  // Wraps where memory was given back, as unsigned sums do.
+  slab_bytes_.fetch_add(bytes - place->counted_bytes, std::memory_order_relaxed);
+  place->counted_bytes = bytes;
 }
 
 void ModelVersion::SetLastFailure(std::string_view message) noexcept {

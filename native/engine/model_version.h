@@ -38,6 +38,7 @@ struct LengthCost {
 // The memory of one run at a time.
 struct RunPlace {
   RunPlace(Runner* runner, const ModelSpec& spec) : input(spec), slot(runner->NewSlot(spec)) {}
+  size_t KeptBytes() const;
 
   BatchInput input;
   std::unique_ptr<RunSlot> slot;
@@ -45,6 +46,7 @@ struct RunPlace {
   std::vector<OutputRows> rows;
   std::vector<PaddedOutput> padded;  // empty without padding rules
   RunTimes times;
+  size_t counted_bytes = 0;  // its part of the version's slabs
 };
 
 class ModelVersion {
@@ -80,6 +82,10 @@ class ModelVersion {
   // May throw; every place that was taken can be returned.
   std::unique_ptr<RunPlace> TakePlace();
   void ReturnPlace(std::unique_ptr<RunPlace> place);
+  // Memory of the batches of all places, as of when each was last returned.
+  size_t slab_bytes() const { return slab_bytes_.load(std::memory_order_relaxed); }
+  // See Runner.
+  int64_t ArenaBytes() const { return model_->ArenaBytes(); }
 
   // Where memory for it is missing, the one before stays.
   void SetLastFailure(std::string_view message) noexcept;
@@ -117,6 +123,7 @@ class ModelVersion {
  private:
   // The tables of warm-up, the shortest length first; answers what the longest costs beside it.
   double SeedLengths(const std::vector<CostTable>& tables);
+  void CountSlabs(RunPlace* place);
 
   std::unique_ptr<Runner> model_;
   ModelSpec spec_;
@@ -128,6 +135,7 @@ class ModelVersion {
   std::unique_ptr<VersionQueue> queue_;
   std::atomic<int64_t> in_flight_{0};  // holds, too
   std::atomic<int64_t> holds_{0};
+  std::atomic<size_t> slab_bytes_{0};
   std::mutex mutex_;  // guards what follows
   std::vector<std::unique_ptr<RunPlace>> places_;
   size_t made_places_ = 0;  // `places_` has room for all of them

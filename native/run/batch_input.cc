@@ -90,6 +90,12 @@ const std::vector<RunTensor>& BatchInput::Gather(Request* const* requests, size_
   return tensors_;
 }
 
+size_t BatchInput::KeptBytes() const {
+  size_t bytes = 0;
+  for (const auto& memory : memory_) bytes += memory->capacity();
+  return bytes;
+}
+
 const std::vector<RunTensor>& BatchInput::Zeros(int64_t rows, size_t bucket) {
   for (size_t i = 0; i < tensors_.size(); ++i) {
     const TensorSpec& spec = spec_.inputs[i];

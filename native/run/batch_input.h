@@ -23,6 +23,8 @@ class BatchInput {
   // Zeros of the given batch, for warm-up: padded dimensions have the `bucket`-th of their rule's lengths,
   // others that vary have 1.
   const std::vector<RunTensor>& Zeros(int64_t rows, size_t bucket);
+  // Memory that stays between batches.
+  size_t KeptBytes() const;
 
  private:
   const ModelSpec& spec_;

@@ -52,7 +52,8 @@ Status Open(const std::string& path, Ort* ort) {
   ort->path = path;
   ort->version = get_base()->GetVersionString();
   // Release 1.N offers API N; asking for more would print to stderr and answer null.
-  ort->api_version = std::min(ORT_API_VERSION, MinorVersion(ort->version));
+  ort->library_api = MinorVersion(ort->version);
+  ort->api_version = std::min(ORT_API_VERSION, ort->library_api);
   if (ort->api_version < kOldestApi) {
     return Status(Code::kInternal, "expected ONNX Runtime 1." + std::to_string(kOldestApi) + " or later, " +
                                        path + " is " + ort->version);

@@ -18,7 +18,9 @@ struct Ort {
   OrtMemoryInfo* cpu_memory = nullptr;
   std::string path;
   std::string version;
-  int api_version = 0;
+  int api_version = 0;  // that of `api`
+  // The highest that the library offers: its table of functions is the same for all of them.
+  int library_api = 0;
   std::vector<std::string> providers;
 };
 

@@ -150,6 +150,10 @@ Status OrtModel::Load(const Ort& ort, const SessionOptions& options, std::unique
       ort.api->CreateSessionFromArray(ort.env, bytes.data(), bytes.size(), raw, &fresh->session_);
   if (made != nullptr) return TakeOrtStatus(ort, made, Code::kModelInvalid);
   fresh->load_facts_.loaded_bytes = std::max<int64_t>(ResidentBytes() - resident_before, 0);
+  if (options.uses_arena) {
+    fresh->arena_ = std::make_unique<OrtArena>(ort);
+    fresh->arena_->Open(fresh->session_);
+  }
   fresh->load_facts_.files = std::move(files);
   fresh->load_facts_.runs_on_caller =
       options.intra_op_threads == 1 && !IsParallel(options) && options.providers.empty();
@@ -160,6 +164,7 @@ Status OrtModel::Load(const Ort& ort, const SessionOptions& options, std::unique
 }
 
 OrtModel::~OrtModel() {
+  arena_.reset();
   if (session_ != nullptr) ort_.api->ReleaseSession(session_);
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "run/ort_api.h"
+#include "run/ort_arena.h"
 #include "run/runner.h"
 #include "run/session_options.h"
 
@@ -20,6 +21,7 @@ class OrtModel : public Runner {
   const ModelSignature& signature() const override { return signature_; }
 
   std::unique_ptr<RunSlot> NewSlot(const ModelSpec& spec) override;
+  int64_t ArenaBytes() const override { return arena_ == nullptr ? -1 : arena_->Bytes(); }
 
  private:
   explicit OrtModel(const Ort& ort) : ort_(ort) {}
@@ -27,6 +29,7 @@ class OrtModel : public Runner {
 
   const Ort& ort_;
   ::OrtSession* session_ = nullptr;
+  std::unique_ptr<OrtArena> arena_;  // null: made without one
   ModelSignature signature_;
 };
 

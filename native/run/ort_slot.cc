@@ -58,6 +58,12 @@ OrtSlot::~OrtSlot() {
 
 void OrtSlot::Release() { Free(&held_); }
 
+size_t OrtSlot::KeptBytes() const {
+  size_t bytes = 0;
+  for (const auto& memory : output_memory_) bytes += memory->capacity();
+  return bytes;
+}
+
 void OrtSlot::Free(std::vector<OrtValue*>* values) {
   for (OrtValue* value : *values) {
     if (value != nullptr) ort_.api->ReleaseValue(value);

@@ -20,6 +20,7 @@ class OrtSlot : public RunSlot {
 
   Status Run(const std::vector<RunTensor>& inputs, int64_t rows, std::vector<RunTensor>* outputs) override;
   void Release() override;
+  size_t KeptBytes() const override;
 
  private:
   // The values of one batch size. `input_bytes` tells whether the inputs still lie where they lay.

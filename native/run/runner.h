@@ -43,6 +43,8 @@ class RunSlot {
   virtual Status Run(const std::vector<RunTensor>& inputs, int64_t rows, std::vector<RunTensor>* outputs) = 0;
   // Gives back what the last run's outputs held.
   virtual void Release() = 0;
+  // Memory that stays between runs.
+  virtual size_t KeptBytes() const { return 0; }
 };
 
 class Runner {
@@ -52,6 +54,8 @@ class Runner {
   const LoadFacts& load_facts() const { return load_facts_; }
   // `spec` must outlive the slot.
   virtual std::unique_ptr<RunSlot> NewSlot(const ModelSpec& spec) = 0;
+  // What its own allocator has from the system; negative where it has none, or does not tell. Any thread.
+  virtual int64_t ArenaBytes() const { return -1; }
 
  protected:
   LoadFacts load_facts_;

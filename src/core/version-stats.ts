@@ -86,6 +86,10 @@ export interface VersionStats {
   readonly waiting: number;
   /** Requests accepted and not yet answered. */
   readonly inFlight: number;
+  /** Memory of its batches, inputs and outputs, as far as it stays between runs. */
+  readonly slabBytes: number;
+  /** What the session's arena has from the system; left out where it has none, or the library does not tell. */
+  readonly arenaBytes?: number;
   /** Since the epoch; 0 = never. */
   readonly lastOkMs: number;
   /** Runs that have gone on for far longer than runs of this version take. */

@@ -116,14 +116,19 @@ export const VERSION_ROWS: readonly VersionRow[] = [
   {
     name: 'sluice_model_bytes',
     type: 'gauge',
-    help: 'Size of the files of the version, and growth of the process while it was loaded (an estimate)',
-    samples: ({ labels, entry: { facts } }) =>
-      facts === undefined
-        ? []
-        : [
-            { labels: withLabel(labels, 'of', 'files'), value: facts.fileBytes },
-            { labels: withLabel(labels, 'of', 'memory'), value: facts.loadedBytes },
-          ],
+    help:
+      'Size of the files of the version, growth of the process while it was loaded (an estimate), ' +
+      "the session's arena, and the memory of batches",
+    *samples({ labels, entry: { facts }, stats }) {
+      const bytes = {
+        files: facts?.fileBytes,
+        memory: facts?.loadedBytes,
+        arena: stats?.arenaBytes,
+        slabs: stats?.slabBytes,
+      };
+      for (const [of, value] of Object.entries(bytes))
+        if (value !== undefined) yield { labels: withLabel(labels, 'of', of), value };
+    },
   },
   {
     name: 'sluice_batch_limit_rows',

@@ -8,7 +8,7 @@ import { readExposition, type ReadFamily } from '../support/exposition.js';
 import { cancelFrame, requestFrame } from '../support/frames.js';
 import { ask } from '../support/raw-http.js';
 import { linkedRepository, startTestServer } from '../support/running.js';
-import { fp32, infer } from '../support/v2-wire.js';
+import { byteStrings, fp32, infer } from '../support/v2-wire.js';
 import { WsClient } from '../support/ws-client.js';
 
 const OPEN = { accept: 'application/openmetrics-text; version=1.0.0' };
@@ -73,6 +73,45 @@ t.test('both formats pass the strict parser and tell what was sent', async (t) =
   const together = await Promise.all([1, 2, 3].map(() => ask(adminPort, 'GET', '/metrics', undefined, OPEN)));
   for (const reply of together) readExposition(reply?.body.toString() ?? '', 'openmetrics');
 });
+
+t.test(
+  'a batch grows the slabs of its version by what it holds, and an unload takes all of its bytes away',
+  async (t) => {
+    const { server } = await startTestServer(t, linkedRepository(t, ['identity_bytes', 'tiny']), {
+      modelControl: 'explicit',
+      loadModel: '*',
+    });
+    const { port, adminPort } = server;
+    const bytesOf = async (model: string, of: string): Promise<number> => {
+      const page = await ask(adminPort, 'GET', '/metrics');
+      const families = readExposition(page?.body.toString() ?? '', 'prometheus');
+      return sum(families, 'sluice_model_bytes', '', { model, of });
+    };
+    const before = await bytesOf('identity_bytes', 'slabs');
+    // A string lies in the slabs twice, as input and as output, each with its length and rounded up.
+    const bytes = byteStrings('x'.repeat(40_000));
+    const string = { inputs: [{ name: 'INPUT0', datatype: 'BYTES', shape: [1, 1], bytes }] };
+    for (let time = 0; time < 3; time += 1)
+      t.equal((await infer(port, 'identity_bytes', string)).status, 200);
+    const after = await bytesOf('identity_bytes', 'slabs');
+    t.ok(before < 1000 && after >= 2 * 40_004 && after <= 2 * 40_100, `${before}, then ${after} bytes`);
+    t.ok((await bytesOf('tiny', 'arena')) > 0, 'the weights of the other model');
+
+    const unload = await ask(adminPort, 'POST', '/v2/repository/models/identity_bytes/unload');
+    t.equal(unload?.status, 200);
+    const stateOf = async () => {
+      const { models } = JSON.parse((await ask(adminPort, 'GET', '/models'))?.body.toString() ?? '') as {
+        models: Array<{ name: string; versions: Array<{ state: string }> }>;
+      };
+      return models.find(({ name }) => name === 'identity_bytes')?.versions[0];
+    };
+    while ((await stateOf())?.state === 'DRAINING');
+    t.match(await stateOf(), { state: 'UNLOADED', slabBytes: undefined, arenaBytes: undefined });
+    for (const of of ['files', 'memory', 'arena', 'slabs'])
+      t.equal(await bytesOf('identity_bytes', of), 0, of);
+    t.ok((await bytesOf('tiny', 'slabs')) > 0, 'the other version keeps its own');
+  },
+);
 
 t.test('V2 statistics of a real server', async (t) => {
   const { server } = await startTestServer(t, linkedRepository(t, ['versioned']));

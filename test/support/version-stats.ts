@@ -18,6 +18,7 @@ export function emptyStats(filled: Partial<VersionStats> = {}): VersionStats {
     lastOkMs: 0,
     hungRuns: 0,
     isHung: false,
+    slabBytes: 0,
     lastFailure: '',
     ...filled,
   };

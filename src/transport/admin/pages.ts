@@ -87,6 +87,8 @@ function versionRow(version: VersionEntry, sources: AdminSources): object {
     files: version.facts?.files,
     fileBytes: version.facts?.fileBytes,
     loadedBytes: version.facts?.loadedBytes,
+    arenaBytes: stats?.arenaBytes,
+    slabBytes: stats?.slabBytes,
     golden: version.facts?.golden,
     readyAtMs: version.facts?.readyAtMs,
     stats: stats === undefined ? undefined : summarise(stats),
