@@ -105,10 +105,13 @@ function fileModel(path: string): FoundModel {
 /** A model folder has a config file, or a version folder with a model right inside it. */
 async function isModelFolder(directory: string): Promise<boolean> {
   for (const entry of await entriesOf(directory)) {
+    const isConfig = CONFIG_FILES.includes(entry);
+    // A repository has many entries and is looked at for each of its models: what tells nothing is not touched.
+    if (!isConfig && !VERSION_NAME.test(entry)) continue;
     const path = join(directory, entry);
     const kind = await kindOf(path);
-    if (kind === 'file' && CONFIG_FILES.includes(entry)) return true;
-    if (kind !== 'directory' || !VERSION_NAME.test(entry)) continue;
+    if (kind === 'file' && isConfig) return true;
+    if (kind !== 'directory' || isConfig) continue;
     if ((await entriesOf(path)).some((name) => extname(name) === '.onnx')) return true;
   }
   return false;
