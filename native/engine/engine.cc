@@ -25,6 +25,7 @@ constexpr int kSharedCoreNiceness = 10;
 // When to try again what found no memory or no thread.
 constexpr auto kRetryPause = std::chrono::milliseconds(1);
 constexpr int64_t kThreadPauseNs = 100'000'000;
+constexpr int64_t kTrimPauseNs = 1'000'000'000;
 // Short enough that the message needs no memory itself.
 constexpr char kNoMemory[] = "out of memory";
 
@@ -207,7 +208,17 @@ void Engine::Watch() {
       sweep.next_ns = std::min(sweep.next_ns, now_ns + kThreadPauseNs);
     }
     if (loop_pause_ns > 0) sweep.next_ns = std::min(sweep.next_ns, now_ns + loop_pause_ns);
+    sweep.next_ns = std::min(sweep.next_ns, TrimIfDue(now_ns));
   }
+}
+
+int64_t Engine::TrimIfDue(int64_t now_ns) {
+  const int64_t due_ns = trim_due_ns_.load(std::memory_order_relaxed);
+  if (due_ns > now_ns) return due_ns;
+  trim_due_ns_.store(kNever, std::memory_order_relaxed);
+  // The allocator keeps what sessions give back, for sessions that may never come.
+  malloc_trim(0);
+  return kNever;
 }
 
 Status Engine::Open(const SessionOptions& options, uint32_t* handle) {
@@ -254,8 +265,11 @@ ModelVersion* Engine::Take(uint32_t handle) {
 void Engine::Free(ModelVersion* version) {
   version->WaitUntilIdle();
   delete version;
-  // The allocator keeps what sessions give back, for sessions that may never come.
-  malloc_trim(0);
+  // Left to the watch: it locks the allocator, and a thread of low priority that loses its core meanwhile
+  // would keep the loop waiting.
+  int64_t none = kNever;
+  const int64_t due_ns = NowNs() + kTrimPauseNs;
+  if (trim_due_ns_.compare_exchange_strong(none, due_ns)) scheduler_.WakeWatch(due_ns);
 }
 
 void Engine::PutBack(uint32_t handle, ModelVersion* version) {

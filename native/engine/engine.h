@@ -84,6 +84,8 @@ class Engine {
   void StayOnCpus();
   void Work();
   void Watch();
+  // Gives back what closed versions left, once for all that close within a while; answers when it is due.
+  int64_t TrimIfDue(int64_t now_ns);
   void AnswerDropped(std::vector<Request*>* dropped);
 
   const Ort* const ort_;
@@ -96,6 +98,7 @@ class Engine {
   // Where the search for a free handle begins: a handle that was given back is given out again as late as
   // possible, so that whoever still holds it meets no other model.
   std::atomic<size_t> next_version_{0};
+  std::atomic<int64_t> trim_due_ns_{kNever};
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable threads_done_;

@@ -286,6 +286,11 @@ int64_t Scheduler::WatchDueNs() {
   return watch_due_ns_;
 }
 
+void Scheduler::WakeWatch(int64_t due_ns) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  CallWatch(due_ns);
+}
+
 void Scheduler::CallWatch(int64_t due_ns) {
   if (due_ns >= watch_due_ns_) return;
   watch_due_ns_ = due_ns;

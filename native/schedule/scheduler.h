@@ -55,6 +55,8 @@ class Scheduler {
   int64_t WatchDueNs();
   // Blocks until the next sweep is due; false once closed.
   bool WaitUntilDue(int64_t next_ns);
+  // Any thread: the watch is to wake then, if not before.
+  void WakeWatch(int64_t due_ns);
 
   // Refuses what comes and hands back what waited; workers leave after their current run. May throw: what
   // waits then goes on waiting, and Close is to be called again.
