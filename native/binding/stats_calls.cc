@@ -94,10 +94,12 @@ ModelVersion* VersionOf(const Napi::CallbackInfo& info) {
 
 Napi::Value StatsMark(const Napi::CallbackInfo& info) {
   const ModelVersion* version = VersionOf(info);
-  // Too rare and too large a step to be made up for by counters.
+  // Too rare and too large steps to be made up for by counters.
   constexpr uint64_t kInFlightStep = 0xc2b2ae3d27d4eb4f;
-  return Whole(info.Env(),
-               version->stats.Mark() + kInFlightStep * static_cast<uint64_t>(version->in_flight()));
+  constexpr uint64_t kSlabStep = 0x9e3779b97f4a7c15;
+  return Whole(info.Env(), version->stats.Mark() +
+                               kInFlightStep * static_cast<uint64_t>(version->in_flight()) +
+                               kSlabStep * version->slab_bytes());
 }
 
 Napi::Value Stats(const Napi::CallbackInfo& info) {
