@@ -1,6 +1,6 @@
 /**
- * HTTP over uWebSockets.js. Its rules, each of which ends the process or throws when broken: an abort handler is there
- * before anything else happens; `res` is never touched after an abort or an end; writes are corked; chunks die on return.
+ * HTTP over uWebSockets.js. Its rules, each of which ends the process or throws when broken: what has no answer yet when its
+ * handler returns has an abort handler; `res` is never touched after an abort or an end; writes are corked; chunks die on return.
  * Lives on one event loop. The library owns sockets and chunks, an exchange lives as long as one request.
  */
 import { STATUS_CODES } from 'node:http';
@@ -91,6 +91,8 @@ class UwsHead implements RequestHead {
 
 class UwsExchange implements Responder {
   isClosed = false;
+  /** Inside the library's own handler, which corks what is written there. */
+  isCorked = true;
   sink: BodySink | null = null;
   /** Of a long reply that was sent. */
   rest: UnsentRest | PieceWriter | undefined = undefined;
@@ -106,11 +108,18 @@ class UwsExchange implements Responder {
     this.isClosed = true;
     corkedExchange = this;
     corkedReply = reply;
-    this.response.cork(writeCorked);
+    if (this.isCorked) writeCorked();
+    else this.response.cork(writeCorked);
   }
 
   chunk(chunk: ArrayBuffer, isLast: boolean): void {
     if (!this.isClosed && this.sink !== null) this.sink.chunk(chunk, isLast);
+  }
+
+  watchAbort(): void {
+    this.response.onAborted(() => {
+      this.abort();
+    });
   }
 
   abort(): void {
@@ -139,28 +148,41 @@ function typeAndLength(contentType: string, headLength: number): string {
   return text;
 }
 
+type ReplyHeaders = NonNullable<Reply['headers']>;
+let latest: { contentType: string; headers: ReplyHeaders; text: string } = {
+  contentType: '',
+  headers: [],
+  text: '',
+};
+
+/** The same for further headers. Under overload the same ones come again and again: refusals share theirs. */
+function typeAndHeaders(contentType: string, headers: ReplyHeaders): string {
+  if (latest.headers !== headers || latest.contentType !== contentType) {
+    const lines = headers.map(([name, value]) => `\r\n${name}: ${value}`);
+    latest = { contentType, headers, text: contentType + lines.join('') };
+  }
+  return latest.text;
+}
+
 function writeCorked(): void {
   const { response, isHeadRequest } = corkedExchange;
   const { status, contentType, headLength, body, more, headers, closesConnection } = corkedReply;
   if (status !== 200) response.writeStatus(STATUS_LINES.get(status) ?? String(status));
-  response.writeHeader(
-    'content-type',
-    headLength === 0 ? contentType : typeAndLength(contentType, headLength),
-  );
-  if (headers !== undefined) {
-    for (const [name, value] of headers) response.writeHeader(name, value);
-  }
+  const type = headLength === 0 ? contentType : typeAndLength(contentType, headLength);
+  response.writeHeader('content-type', headers === undefined ? type : typeAndHeaders(type, headers));
   if (isHeadRequest) {
     // Given a length of its own, the library would wait for that many bytes and never end the reply.
     response.writeHeader('content-length', String(bodyBytes(corkedReply)));
     response.endWithoutBody();
   } else if (more !== undefined && more.length > 0) {
+    if (corkedExchange.isCorked) corkedExchange.watchAbort();
     const pieces = [Buffer.from(body as string), ...more];
     corkedExchange.rest = new PieceWriter(response, pieces, bodyBytes(corkedReply), corkedExchange.unsent);
     corkedExchange.rest.begin();
   } else if (closesConnection === true) {
     response.end(body, true);
   } else if (body.length >= LONG_REPLY_BYTES && typeof body !== 'string') {
+    if (corkedExchange.isCorked) corkedExchange.watchAbort();
     corkedExchange.rest = UnsentRest.after(response, body, corkedExchange.unsent);
   } else {
     response.end(body);
@@ -247,9 +269,6 @@ export class UwsTransport implements Transport {
 
   private serve(response: HttpResponse, head: UwsHead, handler: RequestHandler, unsent: Unsent): void {
     const exchange = new UwsExchange(response, head.method === 'HEAD', unsent);
-    response.onAborted(() => {
-      exchange.abort();
-    });
     try {
       exchange.sink = handler(head, exchange);
       if (exchange.sink === null && !exchange.isClosed)
@@ -259,6 +278,8 @@ export class UwsTransport implements Transport {
     }
     head.release();
     if (exchange.isClosed) return;
+    exchange.isCorked = false;
+    exchange.watchAbort();
     response.onData((chunk, isLast) => {
       try {
         exchange.chunk(chunk, isLast);

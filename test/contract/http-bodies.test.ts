@@ -107,6 +107,35 @@ for (const choice of ['uws', 'node'] as const) {
         client.close();
       });
 
+      t.test('further headers of errors on one connection: each answer has its own', async (t) => {
+        const client = await RawClient.open(port);
+        const refusedUnread = async (retryMs: number): Promise<string | undefined> => {
+          engine.isCrowded = true;
+          engine.retryMs = retryMs;
+          engine.unreadRefusals.push({ code: 'QUEUE_FULL', message: 'later' });
+          client.write(requestBytes('POST', INFER, 'body'));
+          const reply = await client.reply();
+          engine.isCrowded = false;
+          engine.retryMs = 0;
+          isError(t, reply, 503, `again after ${retryMs} ms`);
+          return reply?.headers['retry-after'];
+        };
+        t.equal(await refusedUnread(1500), '2');
+        t.equal(await refusedUnread(1500), '2');
+        t.equal(await refusedUnread(0), '1');
+        client.write(requestBytes('POST', INFER, 'body', { 'content-encoding': 'gzip' }));
+        const unsupported = await client.reply();
+        isError(t, unsupported, 415, 'compressed');
+        t.equal(unsupported?.headers['accept-encoding'], 'identity');
+        t.equal(unsupported?.headers['retry-after'], undefined);
+        t.equal(await refusedUnread(2500), '3');
+        client.write(requestBytes('POST', INFER, 'in step'));
+        const last = await client.reply();
+        t.equal(last?.body.toString(), 'in step');
+        t.equal(last?.headers['retry-after'], undefined);
+        client.close();
+      });
+
       t.test('a Content-Length that lies', async (t) => {
         const short = await RawClient.open(port);
         const before = engine.submissions.length;
