@@ -34,7 +34,7 @@ Code UnreadRefusal(AddonState* state, const ModelVersion& version, uint32_t hand
   const int64_t rows = 1 + state->batcher()->RowsForWorkers(handle);
   const Code code =
       version.queue()->Refusal(priority, rows, now_ns, deadline_ns, state->engine()->scheduler()->load());
-  if (code == Code::kQueueFull) state->batcher()->rest()->Refused(&version, now_ns);
+  if (code == Code::kQueueFull) state->batcher()->rest()->Refused(&version, now_ns, deadline_ns);
   return code;
 }
 

@@ -1,10 +1,12 @@
 // LoopRest: whether an event loop that shares its core with the workers pauses after it has refused requests.
 // Each time it wakes, it takes the core and the caches from a run; under overload it would wake for every few
-// requests that it refuses anyway. A pause lets more of them gather. Loop thread only; decides, does not
-// sleep.
+// requests that it refuses anyway. A pause lets more of them gather, and is short beside the time that those who
+// are refused have left to ask elsewhere. Loop thread only; decides, does not sleep.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 
 namespace sluice {
 
@@ -12,14 +14,15 @@ class ModelVersion;
 
 class LoopRest {
  public:
-  // `rest_ns`: how long a pause is; 0 = never one, the loop has a core of its own.
-  explicit LoopRest(int64_t rest_ns) : rest_ns_(rest_ns) {}
+  // `longest_ns`: of one pause; 0 = never one, the loop has a core of its own.
+  explicit LoopRest(int64_t longest_ns) : longest_ns_(longest_ns) {}
 
   // A request was refused because of what waits for `version`, which is compared, never looked into.
-  void Refused(const ModelVersion* version, int64_t now_ns) {
+  void Refused(const ModelVersion* version, int64_t now_ns, int64_t deadline_ns) {
     Served(version, now_ns);
     crowded_ = version;
     has_refused_ = true;
+    least_left_ns_ = std::min(least_left_ns_, deadline_ns - now_ns);
   }
   void Served(const ModelVersion* version, int64_t now_ns) {
     if (version != crowded_) other_ns_ = now_ns;
@@ -30,16 +33,22 @@ class LoopRest {
   // while some have come lately.
   int64_t TakeNs(int64_t now_ns) {
     const bool may_rest = has_refused_ && now_ns - other_ns_ >= kCompanyNs;
+    const int64_t rest_ns = std::min(longest_ns_, std::max<int64_t>(least_left_ns_, 0) / kParts);
     has_refused_ = false;
-    return may_rest ? rest_ns_ : 0;
+    least_left_ns_ = kAllTime;
+    return may_rest ? rest_ns : 0;
   }
 
  private:
   static constexpr int64_t kCompanyNs = 100'000'000;
+  static constexpr int64_t kAllTime = std::numeric_limits<int64_t>::max();
+  // A pause is at most this part of the time that a refused request had left.
+  static constexpr int64_t kParts = 32;
 
-  const int64_t rest_ns_;
+  const int64_t longest_ns_;
   const ModelVersion* crowded_ = nullptr;
   int64_t other_ns_ = 0;  // when a version other than the crowded one had requests last
+  int64_t least_left_ns_ = kAllTime;  // of those refused in this tick
   bool has_refused_ = false;
 };
 

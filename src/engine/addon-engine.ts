@@ -32,8 +32,8 @@ export interface EngineOptions {
 const QUEUE_FULL = ERRORS.QUEUE_FULL.number;
 /** After a tick without a refusal there is still one more. */
 const CROWDED_TICKS = 2;
-/** Of a loop that has refused requests and has no core of its own: several refusals then share a wake-up. */
-const LOOP_REST_US = 1000;
+/** At most, of a loop that has refused requests and has no core of its own: several refusals then share a wake-up. */
+const LOOP_REST_US = 2000;
 const DEFAULT_INLINE_BUDGET_US = 100;
 const DEFAULT_DEADLINE_MS = 30_000;
 const DEFAULT_HUNG_LOOP_EXIT_MS = 30_000;

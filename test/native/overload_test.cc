@@ -9,6 +9,8 @@ namespace sluice {
 namespace {
 
 constexpr int64_t kMs = 1'000'000;
+// Of requests that have so long that it plays no part.
+constexpr int64_t kLateMs = 1'000'000;
 
 // Addresses are all that counts.
 const ModelVersion* Version(int number) {
@@ -19,34 +21,56 @@ const ModelVersion* Version(int number) {
 TEST("a loop rests once after a tick with refusals, and only where it shares its core") {
   LoopRest rest(2 * kMs);
   CHECK_EQ(rest.TakeNs(1000 * kMs), 0);
-  rest.Refused(Version(1), 1000 * kMs);
+  rest.Refused(Version(1), 1000 * kMs, kLateMs * kMs);
   CHECK(rest.has_refused());
   CHECK_EQ(rest.TakeNs(1000 * kMs), 0);  // who else is here is not known yet
-  rest.Refused(Version(1), 1100 * kMs);
+  rest.Refused(Version(1), 1100 * kMs, kLateMs * kMs);
   CHECK_EQ(rest.TakeNs(1100 * kMs), 2 * kMs);
   CHECK(!rest.has_refused());
   CHECK_EQ(rest.TakeNs(1101 * kMs), 0);
 
   LoopRest never(0);
-  never.Refused(Version(1), 1000 * kMs);
-  never.Refused(Version(1), 1200 * kMs);
+  never.Refused(Version(1), 1000 * kMs, kLateMs * kMs);
+  never.Refused(Version(1), 1200 * kMs, kLateMs * kMs);
   CHECK_EQ(never.TakeNs(1200 * kMs), 0);
+}
+
+TEST("a loop rests for at most a 32nd of the time that those whom it refused have left") {
+  LoopRest rest(2 * kMs);
+  const auto refuse = [&rest](int64_t now_ms, int64_t left_ms) {
+    rest.Refused(Version(1), now_ms * kMs, (now_ms + left_ms) * kMs);
+  };
+  refuse(1000, 64);
+  CHECK_EQ(rest.TakeNs(1000 * kMs), 0);
+  refuse(1200, 64);
+  CHECK_EQ(rest.TakeNs(1200 * kMs), 2 * kMs);
+  refuse(1201, 65);
+  CHECK_EQ(rest.TakeNs(1201 * kMs), 2 * kMs);
+  refuse(1202, 1000);
+  refuse(1202, 16);  // the one that has least
+  refuse(1202, 64);
+  CHECK_EQ(rest.TakeNs(1203 * kMs), kMs / 2);
+  refuse(1204, 32);  // and of this tick only
+  CHECK_EQ(rest.TakeNs(1204 * kMs), kMs);
+  refuse(1205, -5);
+  CHECK_EQ(rest.TakeNs(1205 * kMs), 0);
+  CHECK(!rest.has_refused());
 }
 
 TEST("a loop does not rest at the cost of another version's requests") {
   LoopRest rest(kMs);
-  rest.Refused(Version(1), 1000 * kMs);
+  rest.Refused(Version(1), 1000 * kMs, kLateMs * kMs);
   rest.Served(Version(1), 1190 * kMs);
-  rest.Refused(Version(1), 1200 * kMs);
+  rest.Refused(Version(1), 1200 * kMs, kLateMs * kMs);
   CHECK_EQ(rest.TakeNs(1200 * kMs), kMs);
   rest.Served(Version(2), 1201 * kMs);
-  rest.Refused(Version(1), 1300 * kMs);
+  rest.Refused(Version(1), 1300 * kMs, kLateMs * kMs);
   CHECK_EQ(rest.TakeNs(1300 * kMs), 0);
-  rest.Refused(Version(1), 1301 * kMs);
+  rest.Refused(Version(1), 1301 * kMs, kLateMs * kMs);
   CHECK_EQ(rest.TakeNs(1301 * kMs), kMs);
   // Two that are crowded are each other's company.
   for (int i = 1; i < 300; ++i) {
-    rest.Refused(Version(1 + i % 2), (1400 + i) * kMs);
+    rest.Refused(Version(1 + i % 2), (1400 + i) * kMs, kLateMs * kMs);
     CHECK_EQ(rest.TakeNs((1400 + i) * kMs), 0);
   }
 }
