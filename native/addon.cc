@@ -10,7 +10,7 @@
 namespace {
 
 // Raised with every change of what follows; TypeScript refuses another number.
-constexpr int kInterfaceNumber = 8;
+constexpr int kInterfaceNumber = 9;
 
 template <size_t N>
 Napi::Array Names(Napi::Env env, const char* const (&names)[N]) {
@@ -64,6 +64,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("cancel", sluice::Cancel);
   add("readFrame", sluice::ReadFrame);
   add("frameText", sluice::FrameText);
+  add("submitFrames", sluice::SubmitFrames);
+  add("numberFrameModel", sluice::NumberFrameModel);
   add("bodyOpen", sluice::BodyOpen);
   add("bodyAppend", sluice::BodyAppend);
   add("bodyDrop", sluice::BodyDrop);

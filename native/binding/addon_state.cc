@@ -41,13 +41,17 @@ Status AddonState::Open(Napi::Env env, const EngineOptions& options, Napi::Funct
   waker_->function.Unref(env);
   port_ = std::make_shared<CompletionPort>([waker = waker_] { waker->Wake(); });
   batcher_ = std::make_unique<LoopBatcher>(engine_.get(), port_.get());
-  auto ring = Napi::ArrayBuffer::New(env, kRingRows * kRingFields * sizeof(uint32_t));
+  auto ring = Napi::ArrayBuffer::New(env, kRingWords * sizeof(uint32_t));
   auto replies = Napi::ArrayBuffer::New(env, kReplyBytes);
   ring_ = static_cast<uint32_t*>(ring.Data());
+  ring_[kRingHasMore] = ring_[kRingIsRead] = 0;
   replies_ = static_cast<uint8_t*>(replies.Data());
   auto frame_facts = Napi::ArrayBuffer::New(env, kFrameFacts * sizeof(uint32_t));
   frame_facts_ = static_cast<uint32_t*>(frame_facts.Data());
   frame_facts_reference_ = Napi::Persistent(frame_facts);
+  auto frame_choices = Napi::ArrayBuffer::New(env, kChoiceRows * kChoiceFields * sizeof(uint32_t));
+  frame_choices_ = static_cast<const uint32_t*>(frame_choices.Data());
+  frame_choices_reference_ = Napi::Persistent(frame_choices);
   auto next_shadow = Napi::ArrayBuffer::New(env, sizeof(uint32_t));
   next_shadow_ = static_cast<uint32_t*>(next_shadow.Data());
   *next_shadow_ = 0;

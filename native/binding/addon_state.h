@@ -5,8 +5,11 @@
 
 #include <napi.h>
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "codec/request_decoder.h"
@@ -22,6 +25,12 @@ namespace sluice {
 inline constexpr size_t kRingFields = 5;
 inline constexpr size_t kRingRows = 1024;
 inline constexpr size_t kReplyBytes = size_t{1} << 20;
+// Two words behind the rows. Written by Flush, Drain and TakeLong: there may be more than stands in the ring;
+// otherwise what finishes later comes with a wake-up or the end of a tick. Written by JavaScript: the rows
+// are delivered.
+inline constexpr size_t kRingHasMore = kRingRows * kRingFields;
+inline constexpr size_t kRingIsRead = kRingHasMore + 1;
+inline constexpr size_t kRingWords = kRingIsRead + 1;
 
 // What ReadFrame writes for JavaScript, one number each; src/engine/frame-facts.ts has the same order.
 enum FrameFact : size_t {
@@ -34,9 +43,24 @@ enum FrameFact : size_t {
   kFrameFacts,
 };
 
+// What JavaScript writes down for a frame that it has chosen a version for; src/engine/frame-facts.ts has the
+// same order. Read at the end of the tick, or when all rows are full.
+enum FrameChoice : size_t {
+  kChoiceBody,
+  kChoiceHandle,
+  kChoiceDeadlineMs,
+  kChoicePriority,
+  kChoiceShadow,  // 0: none
+  kChoiceFields,
+};
+inline constexpr size_t kChoiceRows = 256;
+
 class AddonState {
  public:
+  AddonState() = default;
   ~AddonState();
+  AddonState(const AddonState&) = delete;
+  AddonState& operator=(const AddonState&) = delete;
 
   // Wires the engine to this environment. `deliver` is called on the loop when workers have finished
   // something.
@@ -50,12 +74,25 @@ class AddonState {
   Engine* engine() { return engine_.get(); }
   std::shared_ptr<Engine> share_engine() { return engine_; }
   std::shared_ptr<CompletionPort> port() { return port_; }
+  // A fresh request of the port. The tickets of answers are free again once all of the ring has been read.
+  Request* Acquire() {
+    if (std::exchange(ring_[kRingIsRead], 0) != 0) port_->RecycleTickets();
+    return port_->Acquire();
+  }
   LoopBatcher* batcher() { return batcher_.get(); }
   RequestDecoder* decoder() { return &decoder_; }
   uint32_t* ring() { return ring_; }
   uint8_t* replies() { return replies_; }
   uint32_t* frame_facts() { return frame_facts_; }
   Napi::Value FrameFactsBuffer() { return frame_facts_reference_.Value(); }
+  const uint32_t* frame_choices() const { return frame_choices_; }
+  Napi::Value FrameChoicesBuffer() { return frame_choices_reference_.Value(); }
+  // Texts of frames that stand for a number; 0: this one does not.
+  void NumberFrameModel(std::string text, uint32_t number) { frame_models_[std::move(text)] = number; }
+  uint32_t FrameModelNumber(std::string_view text) const {
+    const auto known = frame_models_.find(text);
+    return known == frame_models_.end() ? 0 : known->second;
+  }
   ShadowLinks* shadows() { return &shadows_; }
   // The shadow that JavaScript wrote down for the next request, once; null for none.
   std::shared_ptr<ShadowLink> TakeNextShadow() {
@@ -73,6 +110,10 @@ class AddonState {
 
  private:
   struct Waker;
+  struct TextHash {
+    using is_transparent = void;
+    size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
 
   bool is_closing_ = false;
   std::shared_ptr<Engine> engine_;
@@ -83,6 +124,8 @@ class AddonState {
   Napi::Reference<Napi::ArrayBuffer> ring_reference_;
   Napi::Reference<Napi::ArrayBuffer> reply_reference_;
   Napi::Reference<Napi::ArrayBuffer> frame_facts_reference_;
+  Napi::Reference<Napi::ArrayBuffer> frame_choices_reference_;
+  std::unordered_map<std::string, uint32_t, TextHash, std::equal_to<>> frame_models_;
   ShadowLinks shadows_;
   Napi::Reference<Napi::ArrayBuffer> next_shadow_reference_;
   uint32_t* next_shadow_ = nullptr;
@@ -90,6 +133,7 @@ class AddonState {
   float* times_ = nullptr;  // stage times of each row of the ring
   uint32_t* ring_ = nullptr;
   uint32_t* frame_facts_ = nullptr;
+  const uint32_t* frame_choices_ = nullptr;
   uint8_t* replies_ = nullptr;
 };
 

@@ -27,12 +27,15 @@ Napi::Value SubmitBody(const Napi::CallbackInfo& info);
 Napi::Value RefuseUnread(const Napi::CallbackInfo& info);
 Napi::Value LastRetryMs(const Napi::CallbackInfo& info);    // () -> ms, 0 = nobody knows
 Napi::Value LastErrorText(const Napi::CallbackInfo& info);  // () -> string
-Napi::Value Flush(const Napi::CallbackInfo& info);          // () -> rows in the ring, as Drain
+Napi::Value Flush(const Napi::CallbackInfo& info);  // (frames that are chosen) -> rows in the ring, as Drain
 Napi::Value Drain(
     const Napi::CallbackInfo& info);  // () -> rows in the ring; -1: one long reply, see TakeLong
-Napi::Value TakeLong(const Napi::CallbackInfo& info);    // () -> ArrayBuffer, its row is the ring's first
-Napi::Value Cancel(const Napi::CallbackInfo& info);      // (ticket)
-Napi::Value ReadFrame(const Napi::CallbackInfo& info);   // (ArrayBuffer) -> bodyId or -error; see FrameFact
+Napi::Value TakeLong(const Napi::CallbackInfo& info);      // () -> ArrayBuffer, its row is the ring's first
+Napi::Value Cancel(const Napi::CallbackInfo& info);        // (ticket)
+Napi::Value ReadFrame(const Napi::CallbackInfo& info);     // (ArrayBuffer) -> bodyId or -error; see FrameFact
+Napi::Value SubmitFrames(const Napi::CallbackInfo& info);  // (frames that are chosen); see FrameChoice
+// (text, number): frames that name this model are told with its number
+Napi::Value NumberFrameModel(const Napi::CallbackInfo& info);
 Napi::Value FrameText(const Napi::CallbackInfo& info);   // (bodyId, FrameTextField) -> string
 Napi::Value BodyOpen(const Napi::CallbackInfo& info);    // (expectedBytes) -> bodyId
 Napi::Value BodyAppend(const Napi::CallbackInfo& info);  // (bodyId, ArrayBuffer)
@@ -43,6 +46,10 @@ Napi::Value CloseShadow(const Napi::CallbackInfo& info);   // (number) -> promis
 Napi::Value ShadowReport(const Napi::CallbackInfo& info);  // (number) -> what it found out so far
 Napi::Value ShadowMismatches(
     const Napi::CallbackInfo& info);  // (number) -> promise of the worst, with bodies
+
+// Takes in the frames of the first `count` rows of FrameChoice. One that is refused is answered with the
+// others.
+void AcceptFrames(AddonState* state, size_t count);
 
 // Runs `work` on a loader thread, then `settle` on the loop; answers the promise of what `settle` makes.
 Napi::Value InBackground(const Napi::CallbackInfo& info, std::function<Status()> work,

@@ -1,6 +1,11 @@
-// The path of a WebSocket message into a request, up to the point where JavaScript has chosen its target:
-// verify, tell the numbers. It goes on as a collected body does: submitBody or bodyDrop. Loop thread.
+// The path of a WebSocket message into a request: verify, tell the numbers; once JavaScript has chosen its
+// target, take it in with the others of its tick. Loop thread.
+#include <algorithm>
+
+#include "base/clock.h"
+#include "binding/accept.h"
 #include "binding/calls.h"
+#include "binding/unread.h"
 #include "codec/frame_decoder.h"
 
 namespace sluice {
@@ -19,8 +24,8 @@ enum FrameTextField : uint32_t { kModel, kVersion, kRoutingKey, kTraceparent };
 
 AddonState* StateOf(const Napi::CallbackInfo& info) { return static_cast<AddonState*>(info.Data()); }
 
+// A text that is there but empty is one that names nothing, not an absent one.
 uint32_t FlagsOf(const FrameHead& head) {
-  // A text that is there but empty is one that names nothing, not an absent one.
   return (head.model.data() != nullptr ? kHasModel : 0u) |
          (head.version.data() != nullptr ? kHasVersion : 0u) |
          (head.routing_key.data() != nullptr ? kHasRoutingKey : 0u) |
@@ -31,7 +36,67 @@ Status Read(const Request& request, FrameHead* head) {
   return ReadFrameHead(request.body.data(), request.body.size(), head);
 }
 
+// A name that has a number is told as the number; with both given it stays what it is, an error.
+void NumberModel(const AddonState& state, FrameHead* head) {
+  if (head->model.data() == nullptr || head->model_number != 0) return;
+  head->model_number = state.FrameModelNumber(head->model);
+  if (head->model_number != 0) head->model = std::string_view();
+}
+
+// An answer like any other, only that no version held the request.
+void RefuseFrame(AddonState* state, ModelVersion* version, Request* request, const Status& status) {
+  const bool was_accepted = request->version != nullptr;
+  request->version = nullptr;
+  request->Fail(status);
+  if (version != nullptr) {
+    request->reply_head_bytes = RetryAfterMs(state, *version, request->priority, status.code());
+    version->stats.Refused(request->wire, status.code());
+  }
+  state->port()->CompleteOnLoop(request);
+  // With nothing in flight the version may go.
+  if (was_accepted) version->Withdrawn();
+}
+
+// True where it is decoded.
+bool AcceptFrame(AddonState* state, const uint32_t* choice, Request* request) {
+  const uint32_t handle = choice[kChoiceHandle];
+  ModelVersion* version = StartedVersion(state, handle);
+  if (version == nullptr) {
+    RefuseFrame(state, nullptr, request, Status(Code::kNotReady, "the model version is not ready"));
+    return false;
+  }
+  SetUrgency(*version, choice[kChoiceDeadlineMs], choice[kChoicePriority], request);
+  if (choice[kChoiceShadow] != 0)
+    AttachShadow(state->shadows()->Find(choice[kChoiceShadow]), *version, request);
+  bool is_decoded = false;
+  Status status = MayBeRead(state, *version, handle, *request);
+  if (status.ok()) status = AcceptOwned(state, version, handle, request, &is_decoded);
+  if (!status.ok()) RefuseFrame(state, version, request, status);
+  return is_decoded;
+}
+
 }  // namespace
+
+void AcceptFrames(AddonState* state, size_t count) {
+  Request* decoded[kChoiceRows];
+  size_t decoded_count = 0;
+  for (size_t row = 0; row < std::min(count, kChoiceRows); ++row) {
+    const uint32_t* choice = state->frame_choices() + row * kChoiceFields;
+    Request* request = state->port()->Find(choice[kChoiceBody]);
+    if (request == nullptr || request->version != nullptr) continue;
+    if (AcceptFrame(state, choice, request)) decoded[decoded_count++] = request;
+  }
+  if (decoded_count == 0) return;
+  // One look at the clock for all of them.
+  const int64_t now_ns = NowNs();
+  for (size_t i = 0; i < decoded_count; ++i) decoded[i]->decoded_ns = now_ns;
+}
+
+Napi::Value SubmitFrames(const Napi::CallbackInfo& info) {
+  AddonState* state = StateOf(info);
+  if (state->is_open()) AcceptFrames(state, info[0].As<Napi::Number>().Uint32Value());
+  return info.Env().Undefined();
+}
 
 Napi::Value ReadFrame(const Napi::CallbackInfo& info) {
   AddonState* state = StateOf(info);
@@ -45,7 +110,7 @@ Napi::Value ReadFrame(const Napi::CallbackInfo& info) {
   };
   if (!state->is_open()) return refuse(nullptr, Status(Code::kDraining, "the engine is not open"));
   auto message = info[0].As<Napi::ArrayBuffer>();
-  Request* request = state->port()->Acquire();
+  Request* request = state->Acquire();
   FrameHead head;
   try {
     // The one copy of the tensors. The message's own memory may lie at any address and dies with the
@@ -55,9 +120,12 @@ Napi::Value ReadFrame(const Napi::CallbackInfo& info) {
   } catch (const std::bad_alloc&) {
     return refuse(request, Status(Code::kQueueFull, "out of memory for the message"));
   }
+  request->submitted_ns = NowNs();
+  request->body_bytes = request->body.size();
   request->wire = WireForm::kFrame;
   request->frame_id = head.id;
   request->wants_times = head.wants_times;
+  NumberModel(*state, &head);
   uint32_t* facts = state->frame_facts();
   facts[kFrameKind] = static_cast<uint32_t>(head.kind);
   facts[kFrameId] = head.id;
@@ -71,6 +139,12 @@ Napi::Value ReadFrame(const Napi::CallbackInfo& info) {
     state->port()->RecycleTickets();
   }
   return Napi::Number::New(info.Env(), body_id);
+}
+
+Napi::Value NumberFrameModel(const Napi::CallbackInfo& info) {
+  StateOf(info)->NumberFrameModel(info[0].As<Napi::String>().Utf8Value(),
+                                  info[1].As<Napi::Number>().Uint32Value());
+  return info.Env().Undefined();
 }
 
 Napi::Value FrameText(const Napi::CallbackInfo& info) {

@@ -61,6 +61,7 @@ Napi::Value OpenEngine(const Napi::CallbackInfo& info) {
   answer.Set("ring", state->RingBuffer());
   answer.Set("replies", state->ReplyBuffer());
   answer.Set("frameFacts", state->FrameFactsBuffer());
+  answer.Set("frameChoices", state->FrameChoicesBuffer());
   answer.Set("times", state->TimesBuffer());
   answer.Set("nextShadow", state->NextShadowBuffer());
   return answer;

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "binding/accept.h"
 #include "binding/calls.h"
 #include "binding/unread.h"
 #include "engine/hand_out.h"
@@ -30,69 +31,28 @@ void Discard(AddonState* state, Request* request) {
   state->port()->RecycleTickets();
 }
 
-// Takes back a request that was refused before it was accepted; answers minus the error number.
+// Takes back a request that is refused; answers minus the error number.
 Napi::Value Refuse(const Napi::CallbackInfo& info, AddonState* state, ModelVersion* version, Request* request,
                    const Status& status) {
   state->last_error = status.message();
   const bool is_known = version != nullptr && request != nullptr;
   state->last_retry_ms = is_known ? RetryAfterMs(state, *version, request->priority, status.code()) : 0;
   if (request != nullptr) {
+    const bool was_accepted = request->version != nullptr;
+    request->version = nullptr;
     if (version != nullptr) version->stats.Refused(request->wire, status.code());
     Discard(state, request);
+    // With nothing in flight the version may go.
+    if (was_accepted) version->Withdrawn();
   }
   return Number(info, -static_cast<double>(status.code()));
-}
-
-// For a request that was accepted a moment ago.
-Napi::Value Withdraw(const Napi::CallbackInfo& info, AddonState* state, ModelVersion* version,
-                     Request* request, const Status& status) {
-  request->version = nullptr;
-  const Napi::Value answer = Refuse(info, state, version, request, status);
-  version->Withdrawn();
-  return answer;
-}
-
-// May throw: then the request was not accepted.
-Napi::Value Accept(const Napi::CallbackInfo& info, AddonState* state, ModelVersion* version, uint32_t handle,
-                   Request* request) {
-  request->decoded_ns = NowNs();
-  state->batcher()->Add(version, handle, request);
-  request->version = version;
-  version->Accepted();
-  return Number(info, request->ticket);
-}
-
-// The same for a body that takes long to decode.
-Napi::Value AcceptLong(const Napi::CallbackInfo& info, AddonState* state, ModelVersion* version,
-                       Request* request) {
-  request->version = version;
-  version->Accepted();
-  try {
-    if (state->engine()->SubmitForDecode(request)) return Number(info, request->ticket);
-  } catch (const std::exception&) {
-    return Withdraw(info, state, version, request, Status(Code::kQueueFull, kNoMemoryText));
-  }
-  return Withdraw(info, state, version, request, RefusalOf(*version, Code::kDraining));
-}
-
-void AttachShadow(AddonState* state, const ModelVersion& version, Request* request) {
-  std::shared_ptr<ShadowLink> shadow = state->TakeNextShadow();
-  // One that was meant for a version that has been replaced since is nobody's.
-  if (shadow == nullptr || shadow->primary().serial != version.spec().serial) return;
-  shadow->Sampled();
-  request->tap = std::move(shadow);
 }
 
 // What the client wants of the wait; the version's own limits are put in when it is accepted.
 void ReadUrgency(const Napi::CallbackInfo& info, const ModelVersion& version, Request* request) {
   request->submitted_ns = NowNs();
-  request->deadline_ns =
-      request->submitted_ns + TimeLeftNs(version, info[3].As<Napi::Number>().DoubleValue());
-  request->priority = static_cast<uint8_t>(info[4].As<Napi::Number>().Uint32Value());
-}
-
-Code Unread(AddonState* state, const ModelVersion& version, uint32_t handle, const Request& request) {
-  return UnreadRefusal(state, version, handle, request.priority, request.submitted_ns, request.deadline_ns);
+  SetUrgency(version, info[3].As<Napi::Number>().DoubleValue(), info[4].As<Napi::Number>().Uint32Value(),
+             request);
 }
 
 // What the client gets. Of a request that is still running nothing else may be looked at.
@@ -106,9 +66,11 @@ struct Answer {
       code = request.code;
       bytes = request.reply.data();
       size = request.reply.size();
-      head_bytes = code == Code::kOk ? request.reply_head_bytes
-                                     : RetryAfterMs(state, *static_cast<ModelVersion*>(request.version),
-                                                    request.priority, code);
+      // One that was refused without a version brings the time of another try with it.
+      const auto* version = static_cast<ModelVersion*>(request.version);
+      head_bytes = code == Code::kOk || version == nullptr
+                       ? request.reply_head_bytes
+                       : RetryAfterMs(state, *version, request.priority, code);
     }
   }
   void WriteRow(uint32_t* row, size_t offset) const {
@@ -138,11 +100,17 @@ int FillRing(AddonState* state) {
   HandOut hand_out(port);
   // Whatever was delivered from the ring before has been read by now.
   port->RecycleTickets();
+  state->ring()[kRingIsRead] = 0;
+  uint32_t* has_more = &state->ring()[kRingHasMore];
+  *has_more = 1;
   size_t rows = 0;
   size_t offset = 0;
   while (rows < kRingRows) {
     Request* request = port->NextCompleted();
-    if (request == nullptr) break;
+    if (request == nullptr) {
+      *has_more = 0;
+      break;
+    }
     if (request->is_told_early) {
       hand_out.Add(request);
       continue;
@@ -180,24 +148,26 @@ Napi::Value Submit(const Napi::CallbackInfo& info) {
   const auto* bytes = static_cast<const uint8_t*>(body.Data());
   const size_t size = body.ByteLength();
 
-  Request* request = state->port()->Acquire();
+  Request* request = state->Acquire();
   ReadUrgency(info, *version, request);
   request->body_bytes = size;
-  AttachShadow(state, *version, request);
-  if (const Code code = Unread(state, *version, handle, *request); code != Code::kOk)
-    return Refuse(info, state, version, request, RefusalOf(*version, code));
+  AttachShadow(state->TakeNextShadow(), *version, request);
   try {
-    if (V2Decoder::IsLong(version->spec(), size, head_length)) {
+    Status status = MayBeRead(state, *version, handle, *request);
+    if (status.ok() && V2Decoder::IsLong(version->spec(), size, head_length)) {
       request->body.Append(bytes, size);
       request->head_length = head_length;
-      return AcceptLong(info, state, version, request);
+      status = AcceptLong(state, version, request);
+    } else if (status.ok()) {
+      status = state->decoder()->v2()->Decode(version->spec(), bytes, size, head_length, request);
+      request->decoded_ns = NowNs();
+      if (status.ok()) Accept(state, version, handle, request);
     }
-    const Status status = state->decoder()->v2()->Decode(version->spec(), bytes, size, head_length, request);
     if (!status.ok()) return Refuse(info, state, version, request, status);
-    return Accept(info, state, version, handle, request);
   } catch (const std::bad_alloc&) {
     return Refuse(info, state, version, request, Status(Code::kQueueFull, kNoMemoryText));
   }
+  return Number(info, request->ticket);
 }
 
 Napi::Value SubmitBody(const Napi::CallbackInfo& info) {
@@ -212,25 +182,20 @@ Napi::Value SubmitBody(const Napi::CallbackInfo& info) {
     return Refuse(info, state, version, request, Status(Code::kNotReady, "the model version is not ready"));
   ReadUrgency(info, *version, request);
   request->body_bytes = request->body.size();
-  AttachShadow(state, *version, request);
-  if (const Code code = Unread(state, *version, handle, *request); code != Code::kOk)
-    return Refuse(info, state, version, request, RefusalOf(*version, code));
+  AttachShadow(state->TakeNextShadow(), *version, request);
   request->head_length = static_cast<int64_t>(info[1].As<Napi::Number>().DoubleValue());
-  if (RequestDecoder::IsLong(version->spec(), *request)) return AcceptLong(info, state, version, request);
-  try {
-    // An empty body still needs memory that the parser may read.
-    request->body.Reserve(1);
-    const Status status = state->decoder()->DecodeOwned(version->spec(), request);
-    if (!status.ok()) return Refuse(info, state, version, request, status);
-    return Accept(info, state, version, handle, request);
-  } catch (const std::bad_alloc&) {
-    return Refuse(info, state, version, request, Status(Code::kQueueFull, kNoMemoryText));
-  }
+  bool is_decoded = false;
+  Status status = MayBeRead(state, *version, handle, *request);
+  if (status.ok()) status = AcceptOwned(state, version, handle, request, &is_decoded);
+  if (!status.ok()) return Refuse(info, state, version, request, status);
+  if (is_decoded) request->decoded_ns = NowNs();
+  return Number(info, request->ticket);
 }
 
 Napi::Value Flush(const Napi::CallbackInfo& info) {
   AddonState* state = StateOf(info);
   if (!state->is_open()) return Number(info, 0);
+  AcceptFrames(state, info[0].As<Napi::Number>().Uint32Value());
   state->batcher()->Flush();
   Rest(state->batcher()->rest());
   return Number(info, FillRing(state));
@@ -263,7 +228,7 @@ Napi::Value Cancel(const Napi::CallbackInfo& info) {
 Napi::Value BodyOpen(const Napi::CallbackInfo& info) {
   AddonState* state = StateOf(info);
   if (!state->is_open()) throw Napi::Error::New(info.Env(), "the engine is not open");
-  Request* request = state->port()->Acquire();
+  Request* request = state->Acquire();
   request->opened_ns = NowNs();
   const double expected = info[0].As<Napi::Number>().DoubleValue();
   // All of it at once: growing would copy megabytes on the loop. A Content-Length is only a claim, but memory

@@ -24,6 +24,10 @@ class HandOut {
       return;
     }
     auto* version = static_cast<ModelVersion*>(request->version);
+    if (version == nullptr) {  // refused before one had it
+      port_->Release(request);
+      return;
+    }
     const bool is_ok = request->code == Code::kOk;
     if (version != version_ || request->ended_ns != ended_ns_ || request->wire != wire_) LetGo();
     version_ = version;

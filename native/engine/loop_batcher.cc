@@ -60,9 +60,10 @@ void LoopBatcher::Cancel(Request* request) {
 }
 
 void LoopBatcher::Flush() {
+  if (touched_.empty()) return;
+  int64_t now_ns = NowNs();
   int64_t spent_ns = 0;
-  if (engine_->options().loop_rest_ns > 0 && !touched_.empty()) {
-    const int64_t now_ns = NowNs();
+  if (engine_->options().loop_rest_ns > 0) {
     for (const TickQueue* queue : touched_) rest_.Served(queue->version, now_ns);
   }
   // Workers first: they can begin while the loop runs its own.
@@ -70,7 +71,7 @@ void LoopBatcher::Flush() {
     if (!queue->for_workers.empty()) SubmitToWorkers(queue->version, &queue->for_workers);
     queue->rows_for_workers = 0;
   }
-  for (TickQueue* queue : touched_) RunOnLoop(queue, &spent_ns);
+  for (TickQueue* queue : touched_) RunOnLoop(queue, &now_ns, &spent_ns);
   touched_.clear();
 }
 
@@ -84,10 +85,11 @@ void LoopBatcher::SubmitToWorkers(ModelVersion* version, std::vector<Request*>* 
   CompleteOnLoop(version, dropped_, now_ns);
 }
 
-void LoopBatcher::RunOnLoop(TickQueue* queue, int64_t* spent_ns) {
+// `clock_ns` is carried from run to run: each reading of it is felt where a tick has one request.
+void LoopBatcher::RunOnLoop(TickQueue* queue, int64_t* clock_ns, int64_t* spent_ns) {
   ModelVersion* version = queue->version;
   while (!queue->for_loop.empty()) {
-    const int64_t now_ns = NowNs();
+    const int64_t now_ns = *clock_ns;
     TakeBatch(queue, now_ns);
     if (!dropped_.empty()) {
       FailDropped(dropped_.data(), dropped_.size());
@@ -107,6 +109,7 @@ void LoopBatcher::RunOnLoop(TickQueue* queue, int64_t* spent_ns) {
     run_.Begin(version, now_ns);
     const int64_t run_ns = RunBatch(version, &batch_, now_ns);
     run_.End();
+    *clock_ns += run_ns;
     *spent_ns += run_ns;
     version->NoteInlineRun(batch_, run_ns, now_ns + run_ns);
     CompleteOnLoop(version, batch_.requests, now_ns + run_ns);

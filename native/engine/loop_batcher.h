@@ -47,7 +47,7 @@ class LoopBatcher {
   };
 
   void Append(std::vector<Request*>* list, Request* request);
-  void RunOnLoop(TickQueue* queue, int64_t* spent_ns);
+  void RunOnLoop(TickQueue* queue, int64_t* clock_ns, int64_t* spent_ns);
   void TakeBatch(TickQueue* queue, int64_t now_ns);
   void SubmitToWorkers(ModelVersion* version, std::vector<Request*>* requests);
   void CompleteOnLoop(ModelVersion* version, const std::vector<Request*>& requests, int64_t now_ns);

@@ -11,6 +11,7 @@ import type { ShadowFacts, ShadowMismatch, ShadowRules } from '../core/shadow.js
 import { addonPath, fromAddonError, loadAddon, type Addon } from './addon.js';
 import type { OpenedModel, OpenOptions } from '../core/opening.js';
 import type { Engine, EngineInfo, ModelHandle, ReplySink } from './engine.js';
+import { FRAME_CHOICE, FRAME_CHOICE_FIELDS, FRAME_CHOICE_ROWS } from './frame-facts.js';
 import { findOnnxruntime } from './onnxruntime.js';
 
 export interface EngineOptions {
@@ -39,6 +40,9 @@ const DEFAULT_DEADLINE_MS = 30_000;
 const DEFAULT_HUNG_LOOP_EXIT_MS = 30_000;
 /** Fields of a row of the ring: ticket, error number, offset, length, length of the JSON part. */
 const RING_FIELDS = 5;
+/** Words behind its 1024 rows: the addon tells that more is ready, and is told that all rows have been delivered. */
+const RING_HAS_MORE = 1024 * RING_FIELDS;
+const RING_IS_READ = RING_HAS_MORE + 1;
 
 /** Opens ONNX Runtime and starts the worker threads; throws a SluiceError that says what is missing. */
 export function createEngine(options: EngineOptions = {}): Engine {
@@ -71,6 +75,8 @@ function freeWorkers(chosen: number): number {
 class AddonEngine implements Engine {
   private readonly addon: Addon;
   readonly frameFacts: Uint32Array;
+  private readonly frameChoices: Uint32Array;
+  private chosenFrames = 0;
   private readonly ring: Uint32Array;
   private readonly replies: ArrayBuffer;
   private readonly times: Float32Array;
@@ -109,6 +115,7 @@ class AddonEngine implements Engine {
       this.replies = memory.replies;
       this.times = new Float32Array(memory.times);
       this.frameFacts = new Uint32Array(memory.frameFacts);
+      this.frameChoices = new Uint32Array(memory.frameChoices);
       this.nextShadow = new Uint32Array(memory.nextShadow);
     } catch (cause) {
       throw fromAddonError(cause);
@@ -131,6 +138,8 @@ class AddonEngine implements Engine {
   }
 
   close(handle: ModelHandle): Promise<void> {
+    // What has chosen the version keeps it.
+    this.submitChosen();
     return this.settled(() => this.addon.closeModel(handle));
   }
 
@@ -160,8 +169,32 @@ class AddonEngine implements Engine {
     return this.addon.readFrame(message);
   }
 
+  submitFrame(
+    handle: ModelHandle,
+    bodyId: number,
+    timeoutMs: number,
+    priority: number,
+    shadow: number,
+    sink: ReplySink,
+  ): number {
+    if (this.chosenFrames === FRAME_CHOICE_ROWS) this.submitChosen();
+    const choices = this.frameChoices;
+    const at = this.chosenFrames * FRAME_CHOICE_FIELDS;
+    choices[at + FRAME_CHOICE.BODY] = bodyId;
+    choices[at + FRAME_CHOICE.HANDLE] = handle;
+    choices[at + FRAME_CHOICE.DEADLINE_MS] = timeoutMs;
+    choices[at + FRAME_CHOICE.PRIORITY] = priority;
+    choices[at + FRAME_CHOICE.SHADOW] = shadow;
+    this.chosenFrames += 1;
+    return this.accepted(bodyId, sink);
+  }
+
   frameText(bodyId: number, field: number): string {
     return this.addon.frameText(bodyId, field);
+  }
+
+  numberFrameModel(modelName: string, number: number): void {
+    this.addon.numberFrameModel(modelName, number);
   }
 
   onDelivered(listener: () => void): void {
@@ -266,6 +299,11 @@ class AddonEngine implements Engine {
     return ticket;
   }
 
+  private submitChosen(): void {
+    if (this.chosenFrames > 0) this.addon.submitFrames(this.chosenFrames);
+    this.chosenFrames = 0;
+  }
+
   /** The tick's end is where the loop may rest, and where the crowd may be over. */
   private noteCrowd(): void {
     this.crowdedTicks = CROWDED_TICKS;
@@ -281,21 +319,28 @@ class AddonEngine implements Engine {
   private readonly onTickEnd = (): void => {
     this.isTickArmed = false;
     if (this.crowdedTicks > 0) this.crowdedTicks -= 1;
-    this.deliver(this.addon.flush());
+    const { chosenFrames } = this;
+    this.chosenFrames = 0;
+    this.deliver(this.addon.flush(chosenFrames));
   };
 
   private readonly onWake = (): void => {
     this.deliver(this.addon.drain());
   };
 
-  /** Reads the ring until nothing is left; a reply that does not fit the shared memory comes alone. */
+  /**
+   * Reads the ring until nothing is left; a reply that does not fit the shared memory comes alone. What workers finish
+   * meanwhile has a wake-up of its own.
+   */
   private deliver(rows: number): void {
+    const { ring } = this;
     while (rows !== 0) {
       if (rows < 0) this.deliverRow(0, this.addon.takeLong());
       else for (let row = 0; row < rows; row += 1) this.deliverRow(row, this.replies);
       this.afterDelivery();
-      rows = this.addon.drain();
+      rows = ring[RING_HAS_MORE] === 0 ? 0 : this.addon.drain();
     }
+    ring[RING_IS_READ] = 1;
     if (this.inFlight === 0 && this.whenIdle !== undefined) this.whenIdle();
   }
 
@@ -307,7 +352,9 @@ class AddonEngine implements Engine {
     const sink = this.sinks[ticket]!;
     this.sinks[ticket] = undefined;
     this.inFlight -= 1;
-    sink.delivered(ring[at + 1]!, this.bytesOf(row, memory, ring[at + 2]!, ring[at + 3]!), ring[at + 4]!);
+    const status = ring[at + 1]!;
+    if (status === QUEUE_FULL) this.noteCrowd();
+    sink.delivered(status, this.bytesOf(row, memory, ring[at + 2]!, ring[at + 3]!), ring[at + 4]!);
   }
 
   /** Replies of one model are alike, so a row's bytes mostly lie where they lay before: the view of them is kept. */

@@ -21,7 +21,7 @@ import {
 import type { OpenedModel, OpenOptions } from '../core/opening.js';
 import type { EngineInfo } from './engine.js';
 
-const INTERFACE_NUMBER = 8;
+const INTERFACE_NUMBER = 9;
 
 /** What both sides must agree on. */
 export interface Handshake {
@@ -51,6 +51,7 @@ export interface Addon extends Handshake {
     ring: ArrayBuffer;
     replies: ArrayBuffer;
     frameFacts: ArrayBuffer;
+    frameChoices: ArrayBuffer;
     nextShadow: ArrayBuffer;
     times: ArrayBuffer;
   };
@@ -66,12 +67,14 @@ export interface Addon extends Handshake {
   refuseUnread(handle: number, timeoutMs: number): number;
   lastErrorText(): string;
   lastRetryMs(): number;
-  flush(): number;
+  flush(chosenFrames: number): number;
   drain(): number;
   takeLong(): ArrayBuffer;
   cancel(ticket: number): void;
   readFrame(message: ArrayBuffer): number;
   frameText(bodyId: number, field: number): string;
+  submitFrames(chosenFrames: number): void;
+  numberFrameModel(modelName: string, number: number): void;
   bodyOpen(expectedBytes: number): number;
   bodyAppend(bodyId: number, chunk: ArrayBuffer): void;
   bodyDrop(bodyId: number): void;

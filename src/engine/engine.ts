@@ -64,10 +64,24 @@ export interface Engine {
   ): number;
   /**
    * Copies a WebSocket message in and verifies it. A body's number, or minus an error number where it is no frame. What it
-   * is stands in `frameFacts` (FRAME_FACTS) until the next call; for a request, `submitBody` or `bodyDrop` goes on from here.
+   * is stands in `frameFacts` (FRAME_FACTS) until the next call; for a request, `submitFrame` or `bodyDrop` goes on from here.
    */
   readFrame(message: ArrayBuffer): number;
   readonly frameFacts: Uint32Array;
+  /**
+   * Submits the request frame together with the others of this tick: it always gets a ticket, and where it is refused its
+   * sink is told. `shadow`: 0 for none.
+   */
+  submitFrame(
+    handle: ModelHandle,
+    bodyId: number,
+    timeoutMs: number,
+    priority: number,
+    shadow: number,
+    sink: ReplySink,
+  ): number;
+  /** From here on, frames that name this model and give no number are told as if they gave `number` (> 0). */
+  numberFrameModel(modelName: string, number: number): void;
   /** A text of a request frame (FRAME_TEXTS), '' where it is absent. */
   frameText(bodyId: number, field: number): string;
   /** `listener` is called whenever some answers have been delivered: time to write what they left to be written. */

@@ -12,6 +12,11 @@ export const FRAME_FACTS = {
 } as const;
 export const FRAME_FACT_COUNT = 6;
 
+/** What is written down for a frame whose version is chosen, in the order of FrameChoice in native/. */
+export const FRAME_CHOICE = { BODY: 0, HANDLE: 1, DEADLINE_MS: 2, PRIORITY: 3, SHADOW: 4 } as const;
+export const FRAME_CHOICE_FIELDS = 5;
+export const FRAME_CHOICE_ROWS = 256;
+
 export const FRAME_KINDS = { REQUEST: 1, CANCEL: 2, OF_SERVER: 3 } as const;
 
 export const FRAME_FLAGS = {

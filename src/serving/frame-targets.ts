@@ -2,6 +2,7 @@
  * Models as frames name them. A number stands for a model's name from its first hello to the end of the process, and is
  * never given to another; so a request that crosses a hello still means what it meant. Lives on the loop.
  */
+import type { Engine } from '../engine/engine.js';
 import { InferRoute } from './infer.js';
 
 /** Names that clients made up must not fill the memory. */
@@ -13,6 +14,8 @@ export class FrameTargets {
   private readonly numbers = new Map<string, number>();
   private readonly named = new Map<string, InferRoute>();
 
+  constructor(private readonly engine: Pick<Engine, 'numberFrameModel'>) {}
+
   /** The number of a model that the server has. */
   numberOf(modelName: string): number {
     const known = this.numbers.get(modelName);
@@ -20,6 +23,7 @@ export class FrameTargets {
     const number = this.routes.length;
     this.routes.push(new InferRoute(modelName, undefined));
     this.numbers.set(modelName, number);
+    this.engine.numberFrameModel(modelName, number);
     return number;
   }
 

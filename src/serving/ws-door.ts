@@ -34,7 +34,7 @@ const RECONNECT_MS = 500;
 export class WsDoor implements SocketDoor, SessionContext {
   readonly path = WS_PATH;
   readonly counts = new SocketCounts();
-  readonly targets = new FrameTargets();
+  readonly targets: FrameTargets;
   readonly spareRequests: FrameRequest[] = [];
   readonly waitingToSend: Array<{ flush(): void }> = [];
   /** Set before the first socket opens. */
@@ -64,6 +64,7 @@ export class WsDoor implements SocketDoor, SessionContext {
     this.longestMessageBytes = limits.messageBytes + MESSAGE_SLACK_BYTES;
     this.idleSeconds = limits.idleSeconds;
     this.headers = new FrameHeaders(engine);
+    this.targets = new FrameTargets(engine);
     engine.onDelivered(() => {
       this.flush();
     });

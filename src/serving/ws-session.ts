@@ -238,26 +238,18 @@ export class WsSession implements SocketSink, Asker {
       return;
     }
     const request = spareRequests.pop() ?? new FrameRequest();
-    const shadow = shadows.next(target.version.handle, headers);
-    if (shadow !== 0) engine.shadowNext(shadow);
-    const ticket = engine.submitBody(
-      target.version.handle,
-      0,
+    const { handle } = target.version;
+    request.asker = this;
+    request.id = id;
+    request.bytes = bytes;
+    request.ticket = engine.submitFrame(
+      handle,
       bodyId,
       deadlineMs,
       priority > LOWEST_PRIORITY ? LOWEST_PRIORITY : priority,
+      shadows.next(handle, headers),
       request,
     );
-    if (ticket < 0) {
-      if (this.trace !== undefined) this.trace.target = target.version;
-      spareRequests.push(request);
-      this.fail(id, errorName(-ticket), engine.lastErrorText(), engine.lastRetryMs());
-      return;
-    }
-    request.asker = this;
-    request.id = id;
-    request.ticket = ticket;
-    request.bytes = bytes;
     if (this.trace !== undefined) {
       this.trace.target = target.version;
       request.trace = this.trace;
@@ -292,13 +284,13 @@ export class WsSession implements SocketSink, Asker {
     this.fail(id, code, message);
   }
 
-  private fail(id: number, code: ErrorName, message: string, retryMs = 0): void {
+  private fail(id: number, code: ErrorName, message: string): void {
     if (this.trace !== undefined) {
       this.trace.ended(code, undefined);
       this.trace = undefined;
     }
     this.context.counts.answers += 1;
-    this.sendNow(failureFrame(id, code, message, retryMs));
+    this.sendNow(failureFrame(id, code, message, 0));
   }
 
   private noteUnread(): void {

@@ -117,6 +117,34 @@ for (const transport of ['uws', 'node'] as const) {
       client.close();
     });
 
+    t.test('hundreds in one turn of the loop: each has its answer, or is told why not', async (t) => {
+      const clients = await Promise.all(Array.from({ length: 10 }, () => WsClient.open(server.port)));
+      for (const client of clients) await hello(client);
+      const row = (id: number): number[] => Array.from({ length: 16 }, (_, index) => id * 100 + index);
+      const isWrong = (id: number): boolean => id % 5 === 0;
+      // Without a pause: client and server are one process, so the server finds them all at once.
+      for (const [at, client] of clients.entries()) {
+        for (let id = at * 64; id < (at + 1) * 64; id += 1) {
+          const second = isWrong(id) ? row(id).slice(1) : row(0);
+          const inputs = [floats('INPUT0', row(id)), floats('INPUT1', second)];
+          client.send(requestFrame({ id, model: 'add_sub', inputs }));
+        }
+      }
+      for (const [at, client] of clients.entries()) {
+        const left = new Set(Array.from({ length: 64 }, (_, index) => at * 64 + index));
+        for (let count = 0; count < 64; count += 1) {
+          const frame = await client.frame();
+          const error = frame.error();
+          const id = error === null ? frame.response()!.id() : error.id();
+          if (!left.delete(id)) t.fail(`a second answer, or one of another socket: ${id}`);
+          if (error?.name() !== (isWrong(id) ? 'SHAPE_MISMATCH' : undefined))
+            t.fail(`${id}: ${error?.message()}`);
+          else if (error === null) t.same(outputFloats(frame, 0), addSub(row(id), row(0)).sum);
+        }
+        client.close();
+      }
+    });
+
     t.test('an output asked for comes alone; a version asked for answers', async (t) => {
       const client = await WsClient.open(server.port);
       await client.frame();

@@ -18,7 +18,9 @@ export class MutantOracle {
   static async open(repository, numbers) {
     const oracle = new MutantOracle();
     oracle.numbers = numbers;
-    const parts = { createEngine: () => (oracle.engine = createEngine()) };
+    // Its engine leaves names as they are: what they stand for is worked out here.
+    const ownEngine = () => Object.assign(createEngine(), { numberFrameModel() {} });
+    const parts = { createEngine: () => (oracle.engine = ownEngine()) };
     oracle.server = await startServer(readSettings({ repository, port: 0, adminPort: 0 }, {}), QUIET, parts);
     const { models } = oracle.server.models();
     oracle.versions = new Map([...models].map(([name, model]) => [name, model.versions]));

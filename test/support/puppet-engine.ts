@@ -51,6 +51,8 @@ export class PuppetEngine implements Engine {
   /** What the next messages are, in order. */
   readonly frames: AnnouncedFrame[] = [];
   readonly frameFacts = new Uint32Array(FRAME_FACT_COUNT);
+  private readonly refused: Array<() => void> = [];
+  readonly numberedModels = new Map<string, number>();
   private readonly texts = new Map<number, readonly string[]>();
   private afterDelivery: () => void = () => undefined;
   readonly shadows: OpenedShadow[] = [];
@@ -94,6 +96,25 @@ export class PuppetEngine implements Engine {
     return this.accept(handle, headLength, Buffer.concat(parts), timeoutMs, priority, sink);
   }
 
+  /** A refusal is told at the end of the delivery. */
+  submitFrame(
+    handle: number,
+    bodyId: number,
+    timeoutMs: number,
+    priority: number,
+    shadow: number,
+    sink: ReplySink,
+  ): number {
+    if (shadow !== 0) this.nextShadow = shadow;
+    const ticket = this.accept(handle, 0, Buffer.concat(this.takeBody(bodyId)), timeoutMs, priority, sink);
+    if (ticket >= 0) return ticket;
+    const message = Buffer.from(this.lastError);
+    this.refused.push(() => {
+      sink.delivered(-ticket, message, this.retryMs);
+    });
+    return this.submissions.length;
+  }
+
   /** Frames are not the puppet's to read: a test says what the next message is. */
   readFrame(message: ArrayBuffer): number {
     const frame = this.frames.shift();
@@ -110,6 +131,10 @@ export class PuppetEngine implements Engine {
     return bodyId;
   }
 
+  numberFrameModel(modelName: string, number: number): void {
+    this.numberedModels.set(modelName, number);
+  }
+
   frameText(bodyId: number, field: number): string {
     return this.texts.get(bodyId)?.[field] ?? '';
   }
@@ -118,8 +143,9 @@ export class PuppetEngine implements Engine {
     this.afterDelivery = listener;
   }
 
-  /** What the engine does when it has handed over some answers. */
+  /** What the engine does at the end of a delivery. */
   endDelivery(): void {
+    for (const tell of this.refused.splice(0)) tell();
     this.afterDelivery();
   }
 

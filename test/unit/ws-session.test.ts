@@ -82,6 +82,11 @@ t.test('the hello comes first, and a request goes to the default version', async
   t.equal(socket.last.hello()?.maxInFlight(), 2);
   t.equal(socket.last.hello()?.models(0)?.number(), 1);
   t.equal(socket.last.hello()?.models(0)?.version(), '2');
+  t.same(
+    [...engine.numberedModels],
+    [[socket.last.hello()?.models(0)?.name(), 1]],
+    'its name may be used, too',
+  );
   say(sink, request(7));
   t.equal(engine.submissions[0]?.handle, 12);
   answer(0, 7);
@@ -179,6 +184,7 @@ t.test('a refusal of the engine is told with its code and words', async (t) => {
   const { socket, sink } = open();
   engine.refusals.push({ code: 'SHAPE_MISMATCH', message: 'expected shape [1,4]' });
   say(sink, request(9));
+  engine.endDelivery();
   t.equal(socket.last.error()?.id(), 9);
   t.equal(socket.last.error()?.code(), 3);
   t.equal(socket.last.error()?.message(), 'expected shape [1,4]');
@@ -194,6 +200,7 @@ t.test('a refusal of the engine is told with its code and words', async (t) => {
   t.equal(socket.last.error()?.retryAfterMs(), 37, 'what the engine predicts');
   engine.refusals.push({ code: 'QUEUE_FULL', message: 'full' });
   say(sink, request(12));
+  engine.endDelivery();
   t.equal(socket.last.error()?.retryAfterMs(), 37);
 });
 
@@ -370,6 +377,7 @@ t.test('a request that its caller samples is traced to its end, and no other', a
   t.match(written.splice(0), [{ target: undefined, attributes: { 'error.type': 'BAD_REQUEST' } }]);
   engine.refusals.push({ code: 'QUEUE_FULL', message: 'no room' });
   say(first.sink, traced(7));
+  engine.endDelivery();
   t.match(written.splice(0), [
     { target: { version: '2' }, isServerFault: true, attributes: { 'error.type': 'QUEUE_FULL' } },
   ]);
