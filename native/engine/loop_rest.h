@@ -1,7 +1,7 @@
 // LoopRest: whether an event loop that shares its core with the workers pauses after it has refused requests.
 // Each time it wakes, it takes the core and the caches from a run; under overload it would wake for every few
-// requests that it refuses anyway. A pause lets more of them gather, and is short beside the time that those who
-// are refused have left to ask elsewhere. Loop thread only; decides, does not sleep.
+// requests that it refuses anyway. A pause lets more of them gather, and is short beside the time that those
+// who are refused have left to ask elsewhere. Loop thread only; decides, does not sleep.
 #pragma once
 
 #include <algorithm>
@@ -47,7 +47,7 @@ class LoopRest {
 
   const int64_t longest_ns_;
   const ModelVersion* crowded_ = nullptr;
-  int64_t other_ns_ = 0;  // when a version other than the crowded one had requests last
+  int64_t other_ns_ = 0;              // when a version other than the crowded one had requests last
   int64_t least_left_ns_ = kAllTime;  // of those refused in this tick
   bool has_refused_ = false;
 };
