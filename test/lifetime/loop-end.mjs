@@ -50,7 +50,7 @@ const body = new TextEncoder().encode(JSON.stringify({ inputs }));
 for (let i = 0; i < WAITING; i += 1) {
   if (addon.submit(opened.handle, -1, body.buffer, 0, 0) < 0) throw new Error(addon.lastErrorText());
 }
-addon.flush();
+addon.flush(0);
 void addon.openModel(opening);
 clearInterval(keepAlive);
 process.exit(7);
