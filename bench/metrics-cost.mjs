@@ -8,6 +8,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { keepAwake } from './awake.mjs';
 import { runBlock } from './block.mjs';
 import { buildAll } from './build.mjs';
 import { BENCH_BUILD, MODELS } from './paths.mjs';
@@ -197,6 +198,11 @@ async function costOfScrape(request) {
 buildAll();
 const request = prepareRequest('tinyRaw');
 const wanted = values.only.split(',');
-const isGood = !wanted.includes('throughput') || (await costOfWatching(request));
-if (wanted.includes('scrape')) await costOfScrape(request);
-process.exitCode = isGood ? 0 : 1;
+const endAwake = keepAwake();
+try {
+  const isGood = !wanted.includes('throughput') || (await costOfWatching(request));
+  if (wanted.includes('scrape')) await costOfScrape(request);
+  process.exitCode = isGood ? 0 : 1;
+} finally {
+  endAwake();
+}

@@ -2,7 +2,7 @@
  * Rounds of the scenarios that go beyond what a server can do. `overload`: goodput under a deadline at multiples of the ceiling,
  * and how soon it is back after ten times. `isolation`: a light model's latency alone, and beside a heavy one at twice its ceiling.
  */
-import { capture, coresOf, generatorWords } from './block.mjs';
+import { capture, coresOf, generatorWords, pollWords } from './block.mjs';
 import { GENERATOR } from './paths.mjs';
 import { pinned } from './servers.mjs';
 
@@ -15,9 +15,9 @@ const RECOVERED_SHARE = 0.95;
 const CALM = 0.8;
 const STORM = 10;
 
-async function load(running, side, layout, words) {
+async function load(running, side, layout, words, polls = pollWords(layout)) {
   const { request } = side;
-  const all = generatorWords(running, { ...side, request }, ['--seed', '1', ...words]);
+  const all = generatorWords(running, { ...side, request }, ['--seed', '1', ...polls, ...words]);
   return JSON.parse(await capture(pinned(coresOf(layout).generator, [GENERATOR, ...all])));
 }
 
@@ -97,12 +97,15 @@ export async function overloadRound(scenario, sides, blockS) {
 export async function isolationRound(scenario, sides, blockS) {
   const { layout, deadlineMs, lightPerS } = scenario;
   const round = {};
+  // Two generators share a core: none may poll.
+  const loadAsleep = ({ running, ...side }, words) =>
+    load(running, withDeadline(side, deadlineMs), layout, words, []);
   for (const name of scenario.servers) {
     const light = sides[`${name} light`];
     const heavy = sides[`${name} heavy`];
     const capacity = await findCeiling(heavy, layout, blockS);
     const lightLoad = () =>
-      load(light.running, withDeadline(light, deadlineMs), layout, [
+      loadAsleep(light, [
         ...['--mode', 'poisson', '--rate', String(lightPerS), '--connections', String(CEILING_CONNECTIONS)],
         ...['--warmup-s', String(WARM_UP_S), '--duration-s', String(blockS)],
       ]);
@@ -110,7 +113,7 @@ export async function isolationRound(scenario, sides, blockS) {
     const heavyWords = ['--rate', String(2 * capacity), '--duration-s', String(blockS)];
     const [beside, heavyResult] = await Promise.all([
       lightLoad(),
-      load(heavy.running, withDeadline(heavy, deadlineMs), layout, openWords(deadlineMs, heavyWords)),
+      loadAsleep(heavy, openWords(deadlineMs, heavyWords)),
     ]);
     round[`${name} light, beside heavy`] = sideOf(beside);
     round[`${name} heavy, 2x`] = sideOf(heavyResult, { capacity });

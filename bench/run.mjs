@@ -2,6 +2,7 @@
  * Runs scenarios: prepares requests and replies, starts the servers of a scenario, lets the sides take turns forwards and
  * backwards (A B B A) in every round, and compares inside rounds. Knows nothing of what is compared: see scenarios.mjs.
  */
+import { keepAwake } from './awake.mjs';
 import { findBestBatch, coresOf, runBlock } from './block.mjs';
 import { watchMachine } from './machine.mjs';
 import { isolationRound, overloadRound } from './overload.mjs';
@@ -153,6 +154,7 @@ export async function runScenario(scenario, { rounds: asked, blockS, log }) {
   const ofMachine = watchMachine();
   const { sides, stopAll } = await prepareSides(scenario, log);
   const rounds = [];
+  const endAwake = keepAwake();
   try {
     // Thrown away: caches, clocks and compilers are not warm yet.
     await runRound(scenario, sides, scenario.kind === undefined ? Math.min(blockS, 1) : 0.3);
@@ -162,6 +164,7 @@ export async function runScenario(scenario, { rounds: asked, blockS, log }) {
       if (rounds.length >= wanted && keepSteady(rounds, scenario.control).kept.length >= wanted) break;
     }
   } finally {
+    endAwake();
     await stopAll();
   }
   return { ...summarise(scenario, rounds, wanted), machine: ofMachine() };

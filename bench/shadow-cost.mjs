@@ -10,7 +10,8 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { capture } from './block.mjs';
+import { keepAwake } from './awake.mjs';
+import { capture, pollWords } from './block.mjs';
 import { buildAll } from './build.mjs';
 import { BENCH_BUILD, GENERATOR, MODELS } from './paths.mjs';
 import { prepareRequest } from './requests.mjs';
@@ -63,7 +64,7 @@ async function load(server, request, words) {
   return result;
 }
 
-const closed = ['--mode', 'closed', '--connections', values.connections];
+const closed = ['--mode', 'closed', '--connections', values.connections, ...pollWords('P1')];
 const p99 = (result) => result.latency.percentiles.find(({ percent }) => percent === 99).us;
 
 function memoryMiB(pid) {
@@ -145,6 +146,7 @@ async function measure(server, request, words) {
 async function phase(name, request) {
   const serve = ['dist/cli/main.js', 'serve', REPOSITORY, '--port=0', '--admin-port=0', '--log-level=warn'];
   const server = await startServer(serve, { cores: name === 'saturated' ? '0' : undefined });
+  const endAwake = keepAwake();
   try {
     await admin(server, 'PUT', { shadow: [] });
     const ceiling = await load(server, request, closed);
@@ -154,6 +156,7 @@ async function phase(name, request) {
     console.log(`\n${name}: ${name === 'saturated' ? 'closed loop' : `${ratePerS} requests/s`}`);
     return await measure(server, request, words);
   } finally {
+    endAwake();
     await server.stop();
   }
 }

@@ -3,6 +3,7 @@
  * generator as the clients that are watched, and what the system says of the server.
  */
 import { readFileSync } from 'node:fs';
+import { keepAwake } from './awake.mjs';
 import { capture, generatorWords } from './block.mjs';
 import { GENERATOR, MODELS } from './paths.mjs';
 import { pinned, startServer } from './servers.mjs';
@@ -23,7 +24,10 @@ export async function watchedBlock(server, request, { connections, ratePerS, sec
   const words = ['--mode', 'poisson', '--rate', String(ratePerS), '--connections', String(connections)];
   words.push('--in-flight', '4', '--duration-s', String(seconds), '--warmup-s', '0.3');
   const side = { request, protocol: 'ws' };
-  const text = await capture(pinned(cores, [GENERATOR, ...generatorWords(server, side, words)]));
+  const endAwake = keepAwake();
+  const text = await capture(pinned(cores, [GENERATOR, ...generatorWords(server, side, words)])).finally(
+    endAwake,
+  );
   const { byStatus, replies, latency, reasons } = JSON.parse(text);
   if (!(byStatus['200'] === replies && replies > 0))
     throw new Error(`expected only answers with status 200, got ${JSON.stringify(byStatus)}: ${reasons}`);
