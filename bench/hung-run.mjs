@@ -7,6 +7,7 @@ import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
+import { keepAwake } from './awake.mjs';
 import { addSubRow, startFaultyServer } from './faulty-add-sub.mjs';
 import { BENCH_BUILD, ROOT } from './paths.mjs';
 import { openConnection, pause } from './row-connection.mjs';
@@ -27,6 +28,7 @@ const MOST_OVERSHOOT_MS = 10;
 const MOST_CHANGE = 1.1;
 
 const { child: server, url } = await startFaultyServer();
+const endAwake = keepAwake();
 
 const byStatus = {};
 const overshootsMs = [];
@@ -93,5 +95,6 @@ console.log(
 );
 const ready = await fetch(`${url.origin}/v2/models/add_sub/ready`);
 console.log(`the hung model's readiness: ${ready.status}`);
+endAwake();
 server.kill('SIGKILL');
 process.exitCode = overshootMs < MOST_OVERSHOOT_MS && change < MOST_CHANGE && ready.status === 503 ? 0 : 1;

@@ -1,10 +1,9 @@
 #!/usr/bin/env node
 // Idle sockets: what one costs the server in memory, and what many of them change for those that are busy. The busy ones ask
 // at a fixed rate, in turns without and with the idle ones beside them; every second round has its turns the other way round.
-// Usage: node bench/ws-idle.mjs [--sockets 10000] [--rate 2000] [--active 32] [--rounds 6] [--block-s 5]
+// Usage: node bench/ws-idle.mjs [--sockets 10000] [--rate 2000] [--watched 32] [--rounds 6] [--block-s 5]
 //          [--server-cores 0] [--generator-cores 1] [--short] [--out FILE]       short: 500 sockets, 2 rounds of 1 s
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { buildAll } from './build.mjs';
 import { describeMachine } from './machine.mjs';
 import { messageBytes, OPCODES, RawWs } from './raw-ws.mjs';
@@ -14,35 +13,17 @@ import {
   compareRounds,
   expectOpenFiles,
   metric,
+  readOptions,
   residentBytes,
   startMeasured,
   watchedBlock,
 } from './ws-load.mjs';
 
-const { values } = parseArgs({
-  options: {
-    sockets: { type: 'string' },
-    rate: { type: 'string', default: '2000' },
-    active: { type: 'string', default: '32' },
-    rounds: { type: 'string' },
-    'block-s': { type: 'string' },
-    // 'all': not pinned.
-    'server-cores': { type: 'string', default: '0' },
-    'generator-cores': { type: 'string', default: '1' },
-    short: { type: 'boolean', default: false },
-    out: { type: 'string' },
-  },
-});
-const count = Number(values.sockets ?? (values.short ? 500 : 10_000));
-const rounds = Number(values.rounds ?? (values.short ? 2 : 6));
-const seconds = Number(values['block-s'] ?? (values.short ? 1 : 5));
-const coresOf = (text) => (text === 'all' ? undefined : text);
-const load = {
-  connections: Number(values.active),
-  ratePerS: Number(values.rate),
-  seconds,
-  cores: coresOf(values['generator-cores']),
-};
+const { count, rounds, serverCores, outFile, load } = readOptions(
+  'sockets',
+  { crowd: 10_000, rounds: 6, seconds: 5 },
+  { crowd: 500, rounds: 2, seconds: 1 },
+);
 const MOST_CHANGE = 1.1;
 const AT_ONCE = 64;
 const SETTLE_MS = 1_000;
@@ -74,7 +55,7 @@ expectOpenFiles(count);
 buildAll();
 const request = prepareRequest('tinyFrame');
 let ended = 0;
-const server = await startMeasured([`--ws-sockets=${count + 1000}`], coresOf(values['server-cores']));
+const server = await startMeasured([`--ws-sockets=${count + 1000}`], serverCores);
 try {
   const port = Number(new URL(server.url).port);
   const measure = () => watchedBlock(server, request, load);
@@ -116,7 +97,7 @@ try {
     isMet,
     rounds: results,
   };
-  if (values.out !== undefined) writeFileSync(values.out, `${JSON.stringify(told, null, 1)}\n`);
+  if (outFile !== undefined) writeFileSync(outFile, `${JSON.stringify(told, null, 1)}\n`);
   process.exitCode = isMet && ended === 0 ? 0 : 1;
   for (const ws of idle) ws.onEnd = () => undefined;
   for (const ws of idle) ws.drop();

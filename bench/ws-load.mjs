@@ -3,6 +3,7 @@
  * generator as the clients that are watched, and what the system says of the server.
  */
 import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { keepAwake } from './awake.mjs';
 import { capture, generatorWords } from './block.mjs';
 import { GENERATOR, MODELS } from './paths.mjs';
@@ -11,6 +12,41 @@ import { median } from './stats.mjs';
 
 const MIB = 1024 * 1024;
 const SPARE_FILES = 256;
+
+/**
+ * The options of such a script: `crowd` names the one that says how many others there are. Without --short the numbers of `usual`
+ * are taken, with it those of `short`; both are `{ crowd, rounds, seconds }`.
+ */
+export function readOptions(crowd, usual, short) {
+  const { values } = parseArgs({
+    options: {
+      [crowd]: { type: 'string' },
+      rate: { type: 'string', default: '2000' },
+      watched: { type: 'string', default: '32' },
+      rounds: { type: 'string' },
+      'block-s': { type: 'string' },
+      // 'all': not pinned.
+      'server-cores': { type: 'string', default: '0' },
+      'generator-cores': { type: 'string', default: '1' },
+      short: { type: 'boolean', default: false },
+      out: { type: 'string' },
+    },
+  });
+  const coresOf = (text) => (text === 'all' ? undefined : text);
+  const preset = values.short ? short : usual;
+  return {
+    count: Number(values[crowd] ?? preset.crowd),
+    rounds: Number(values.rounds ?? preset.rounds),
+    serverCores: coresOf(values['server-cores']),
+    outFile: values.out,
+    load: {
+      connections: Number(values.watched),
+      ratePerS: Number(values.rate),
+      seconds: Number(values['block-s'] ?? preset.seconds),
+      cores: coresOf(values['generator-cores']),
+    },
+  };
+}
 
 export function startMeasured(flags, cores, repository = MODELS) {
   return startServer(

@@ -2,12 +2,11 @@
 // Clients that ask for big answers and read one byte a second: what they change for those that read well, what they cost the
 // server in memory, and that each is closed with 1013 and counted. In turns without and with them; a new one comes for each
 // that was closed. Every second round has its turns the other way round.
-// Usage: node bench/ws-slow-readers.mjs [--readers 100] [--rate 2000] [--good 32] [--rounds 5] [--block-s 10]
+// Usage: node bench/ws-slow-readers.mjs [--readers 100] [--rate 2000] [--watched 32] [--rounds 5] [--block-s 10]
 //          [--server-cores 0] [--generator-cores 1] [--short] [--out FILE]       short: 10 readers, 1 round of 2 s
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { FrameWriter } from '../dist/client/frame-writer.js';
 import { constant, model, node, value } from '../scripts/models/graph-builder.mjs';
 import { buildAll } from './build.mjs';
@@ -21,41 +20,23 @@ import {
   expectOpenFiles,
   metric,
   mib,
+  readOptions,
   residentBytes,
   startMeasured,
   watchedBlock,
 } from './ws-load.mjs';
 
-const { values } = parseArgs({
-  options: {
-    readers: { type: 'string' },
-    rate: { type: 'string', default: '2000' },
-    good: { type: 'string', default: '32' },
-    rounds: { type: 'string' },
-    'block-s': { type: 'string' },
-    // 'all': not pinned.
-    'server-cores': { type: 'string', default: '0' },
-    'generator-cores': { type: 'string', default: '1' },
-    short: { type: 'boolean', default: false },
-    out: { type: 'string' },
-  },
-});
-const count = Number(values.readers ?? (values.short ? 10 : 100));
-const rounds = Number(values.rounds ?? (values.short ? 1 : 5));
-const seconds = Number(values['block-s'] ?? (values.short ? 2 : 10));
-const coresOf = (text) => (text === 'all' ? undefined : text);
-const load = {
-  connections: Number(values.good),
-  ratePerS: Number(values.rate),
-  seconds,
-  cores: coresOf(values['generator-cores']),
-};
+const { count, rounds, serverCores, outFile, load } = readOptions(
+  'readers',
+  { crowd: 100, rounds: 5, seconds: 10 },
+  { crowd: 10, rounds: 1, seconds: 2 },
+);
 const MOST_CHANGE = 1.1;
 const MODEL = 'bulk';
 const ANSWER_FLOATS = 16 * 1024;
 /** Asked at once: together they are more than a client may leave unread. */
 const BURST = 24;
-const BURST_EVERY_MS = 4_000;
+const BURST_EVERY_MS = 20_000;
 /** Until the buffers of the system are full: what comes then waits in the server. */
 const FILL_EVERY_MS = 400;
 const BYTE_EVERY_MS = 1_000;
@@ -164,7 +145,7 @@ expectOpenFiles(count);
 buildAll();
 if (load.cores !== undefined) spawnSync('taskset', ['-acp', load.cores, String(process.pid)]);
 const request = prepareRequest('tinyFrame');
-const server = await startMeasured([], coresOf(values['server-cores']), makeRepository());
+const server = await startMeasured([], serverCores, makeRepository());
 let mostBytes = 0;
 let crowd;
 const looking = setInterval(
@@ -206,7 +187,7 @@ try {
   const isCounted = slowClosed >= count;
   const facts = { count, load, beforeBytes, mostBytes, boundBytes, slowClosed, ratio, isMet };
   const told = { machine: describeMachine(), ...facts, rounds: results };
-  if (values.out !== undefined) writeFileSync(values.out, `${JSON.stringify(told, null, 1)}\n`);
+  if (outFile !== undefined) writeFileSync(outFile, `${JSON.stringify(told, null, 1)}\n`);
   process.exitCode = isMet && isBounded && isCounted ? 0 : 1;
 } finally {
   crowd?.stop();

@@ -9,6 +9,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { keepAwake } from '../../bench/awake.mjs';
 import { startLoad, versionedModel } from './load.mjs';
 import { admin, isShort, percentile, processFacts, publish, report, startServer, withdraw } from './rig.mjs';
 
@@ -30,6 +31,7 @@ const server = await startServer(repository, [
   '--log-level',
   'error',
 ]);
+const endAwake = keepAwake();
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const rates = { port: server.port, models: [versionedModel('swapped')], connections: CONNECTIONS };
 const side = { port: server.port, models: [versionedModel('neighbour')], connections: 4, perSecond: 100 };
@@ -99,6 +101,7 @@ neighbour.stop();
 const [seen, beside] = await Promise.all([load.result, neighbour.result]);
 await readEvents();
 const after = processFacts(server.pid);
+endAwake();
 await server.stop();
 for (const folder of [repository, elsewhere]) rmSync(folder, { recursive: true });
 
