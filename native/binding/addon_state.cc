@@ -3,6 +3,7 @@
 #include <chrono>
 #include <thread>
 
+#include "base/thread_priority.h"
 #include "engine/hand_out.h"
 
 namespace sluice {
@@ -41,6 +42,7 @@ Status AddonState::Open(Napi::Env env, const EngineOptions& options, Napi::Funct
   waker_->function.Unref(env);
   port_ = std::make_shared<CompletionPort>([waker = waker_] { waker->Wake(); });
   batcher_ = std::make_unique<LoopBatcher>(engine_.get(), port_.get());
+  BePrompt();
   auto ring = Napi::ArrayBuffer::New(env, kRingWords * sizeof(uint32_t));
   auto replies = Napi::ArrayBuffer::New(env, kReplyBytes);
   ring_ = static_cast<uint32_t*>(ring.Data());

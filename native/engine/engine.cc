@@ -3,15 +3,13 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <new>
 
 #include "base/clock.h"
+#include "base/thread_priority.h"
 #include "engine/complete_requests.h"
 #include "engine/refusal.h"
 #include "engine/run_batch.h"
@@ -28,10 +26,6 @@ constexpr int64_t kThreadPauseNs = 100'000'000;
 constexpr int64_t kTrimPauseNs = 1'000'000'000;
 // Short enough that the message needs no memory itself.
 constexpr char kNoMemory[] = "out of memory";
-
-void LowerPriority(int niceness) {
-  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), niceness);
-}
 
 Status TryWork(const std::function<Status()>& work) noexcept {
   try {

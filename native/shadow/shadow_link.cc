@@ -1,14 +1,10 @@
 #include "shadow/shadow_link.h"
 
-#include <sched.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <exception>
 #include <thread>
 
 #include "base/clock.h"
+#include "base/thread_priority.h"
 #include "codec/pad_request.h"
 #include "compare/compare_output.h"
 #include "engine/cut_rows.h"
@@ -16,16 +12,6 @@
 namespace sluice {
 
 namespace {
-
-constexpr int kGentlest = 19;
-
-// From here on the thread runs only where a core would idle, and gives way the moment another thread wants
-// it.
-void RunOnlyWhenIdle() {
-  const sched_param none{};
-  if (sched_setscheduler(0, SCHED_IDLE, &none) == 0) return;
-  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kGentlest);
-}
 
 TensorView View(const TensorSpec& tensor, const OutputRows& rows) {
   TensorView view;
