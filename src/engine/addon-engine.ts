@@ -72,6 +72,13 @@ function freeWorkers(chosen: number): number {
   return chosen === 0 ? most : Math.max(1, Math.min(chosen, Math.floor(quota)));
 }
 
+/** The delivery goes on: an error of one sink is nothing to the others. */
+function throwUncaught(cause: unknown): void {
+  process.nextTick(() => {
+    throw cause;
+  });
+}
+
 class AddonEngine implements Engine {
   private readonly addon: Addon;
   readonly frameFacts: Uint32Array;
@@ -337,7 +344,11 @@ class AddonEngine implements Engine {
     while (rows !== 0) {
       if (rows < 0) this.deliverRow(0, this.addon.takeLong());
       else for (let row = 0; row < rows; row += 1) this.deliverRow(row, this.replies);
-      this.afterDelivery();
+      try {
+        this.afterDelivery();
+      } catch (cause) {
+        throwUncaught(cause);
+      }
       rows = ring[RING_HAS_MORE] === 0 ? 0 : this.addon.drain();
     }
     ring[RING_IS_READ] = 1;
@@ -354,7 +365,12 @@ class AddonEngine implements Engine {
     this.inFlight -= 1;
     const status = ring[at + 1]!;
     if (status === QUEUE_FULL) this.noteCrowd();
-    sink.delivered(status, this.bytesOf(row, memory, ring[at + 2]!, ring[at + 3]!), ring[at + 4]!);
+    const bytes = this.bytesOf(row, memory, ring[at + 2]!, ring[at + 3]!);
+    try {
+      sink.delivered(status, bytes, ring[at + 4]!);
+    } catch (cause) {
+      throwUncaught(cause);
+    }
   }
 
   /** Replies of one model are alike, so a row's bytes mostly lie where they lay before: the view of them is kept. */

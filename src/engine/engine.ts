@@ -26,6 +26,7 @@ export interface ReplySink {
    * length of its JSON part when binary tensors follow (0 = all JSON). Otherwise `status` is an error number, `bytes` its
    * UTF-8 message and `headLength` after how many milliseconds another try has better chances (0: nobody knows).
    * `bytes` must be used or copied before this returns, or before what `onDelivered` calls has returned.
+   * What it throws becomes an uncaught error once everybody else has been answered.
    */
   delivered(status: number, bytes: Uint8Array, headLength: number): void;
 }

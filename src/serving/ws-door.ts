@@ -114,8 +114,17 @@ export class WsDoor implements SocketDoor, SessionContext {
 
   private flush(): void {
     const { waitingToSend } = this;
-    for (let index = 0; index < waitingToSend.length; index += 1) waitingToSend[index]!.flush();
+    let failures: unknown[] | undefined;
+    for (let index = 0; index < waitingToSend.length; index += 1) {
+      try {
+        waitingToSend[index]!.flush();
+      } catch (cause) {
+        failures ??= [];
+        failures.push(cause);
+      }
+    }
     waitingToSend.length = 0;
+    if (failures !== undefined) throw new AggregateError(failures, 'answers could not be sent');
   }
 
   private reasonAgainst(head: RequestHead): Reply | undefined {

@@ -152,7 +152,13 @@ export class WsSession implements SocketSink, Asker {
   flush(): void {
     this.isWaitingToSend = false;
     if (this.isEnded) return;
-    this.socket.send(this.outgoing);
+    try {
+      this.socket.send(this.outgoing);
+    } catch (cause) {
+      // Kept, they would go out later with the bytes of others.
+      this.end('SERVER_FAULT', 'answers could not be sent');
+      throw cause;
+    }
     this.outgoing.length = 0;
     this.noteUnread();
     if (this.isLeaving) this.endWhenIdle();

@@ -1,4 +1,7 @@
-/** The end of a version and of an event loop, each in the midst of work: nothing is met half gone, nothing is left behind. */
+/**
+ * The end of a version, of an event loop and of a call for an answer, each in the midst of work: nothing is met half gone,
+ * nothing is left behind.
+ */
 import t from 'tap';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -6,11 +9,13 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { createEngine } from '../../src/engine/addon-engine.js';
 import { findOnnxruntime } from '../../src/engine/onnxruntime.js';
-import { ADDONS } from '../support/package.js';
+import { ADDONS, PACKAGE } from '../support/package.js';
 
 const DIRECTORY = fileURLToPath(new URL('../../build/models/add_sub/1', import.meta.url));
 const MODEL = join(DIRECTORY, 'model.onnx');
 const LOOP = fileURLToPath(new URL('loop-end.mjs', import.meta.url));
+const SINKS = fileURLToPath(new URL('throwing-sinks.mjs', import.meta.url));
+const ENGINE = join(PACKAGE, 'dist/engine/addon-engine.js');
 const ADDON = join(ADDONS, 'sluice_faulty.node');
 
 t.test('a version that is closed is not found any more from that moment on', async (t) => {
@@ -40,3 +45,28 @@ t.test('an event loop that ends takes its work with it and nobody else', async (
   t.equal(engine.info().workers, 3);
   await engine.shutdown();
 });
+
+for (const execution of ['inline', 'worker']) {
+  t.test(`whoever throws at an answer takes it from nobody else: ${execution}`, async (t) => {
+    const workerData = {
+      enginePath: ENGINE,
+      addonPath: ADDON,
+      model: MODEL,
+      directory: DIRECTORY,
+      execution,
+    };
+    const worker = new Worker(SINKS, { workerData });
+    let told: { delivered: number[][]; uncaught: string[] } | undefined;
+    worker.on('message', (message: typeof told) => (told = message));
+    await once(worker, 'exit');
+    t.same(
+      told?.delivered.sort(([a = 0], [b = 0]) => a - b),
+      [
+        [1, 0],
+        [2, 0],
+        [3, 0],
+      ],
+    );
+    t.same(told?.uncaught.sort(), ['sink 2', 'the listener']);
+  });
+}

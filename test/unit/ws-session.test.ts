@@ -109,6 +109,25 @@ t.test('answers of one delivery leave in one write', async (t) => {
   t.equal(second.socket.writes[1]?.length, 1);
 });
 
+t.test('a socket that cannot be written to ends, and keeps nothing from the others', async (t) => {
+  const { engine, open, say, answer } = setUp();
+  const [broken, sound] = [open(), open()];
+  say(broken.sink, request(1));
+  say(sound.sink, request(1));
+  for (const index of [0, 1]) answer(index, 1);
+  broken.socket.send = () => {
+    throw new Error('no way out');
+  };
+  t.throws(() => {
+    engine.endDelivery();
+  }, /answers could not be sent/);
+  t.equal(broken.socket.end?.code, 1011);
+  say(sound.sink, request(2));
+  answer(2, 2);
+  engine.endDelivery();
+  t.equal(sound.socket.last.request()?.id(), 2, 'the next delivery is like any other');
+});
+
 t.test('a model is named by number or by name, with a version or without', async (t) => {
   const { engine, open, say } = setUp({ inFlight: 10 });
   const { socket, sink } = open();
