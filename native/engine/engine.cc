@@ -13,6 +13,7 @@
 #include "engine/complete_requests.h"
 #include "engine/refusal.h"
 #include "engine/run_batch.h"
+#include "run/open_ort.h"
 
 namespace sluice {
 
@@ -210,12 +211,18 @@ int64_t Engine::TrimIfDue(int64_t now_ns) {
   const int64_t due_ns = trim_due_ns_.load(std::memory_order_relaxed);
   if (due_ns > now_ns) return due_ns;
   trim_due_ns_.store(kNever, std::memory_order_relaxed);
-  // The allocator keeps what sessions give back, for sessions that may never come.
+  // The allocator keeps what sessions and their making give back, for others that may never come.
   malloc_trim(0);
   return kNever;
 }
 
 Status Engine::Open(const SessionOptions& options, uint32_t* handle) {
+  Status status = TryOpen(options, handle);
+  TrimSoon();
+  return status;
+}
+
+Status Engine::TryOpen(const SessionOptions& options, uint32_t* handle) {
   std::unique_ptr<ModelVersion> version;
   try {
     std::unique_ptr<Runner> model;
@@ -259,8 +266,12 @@ ModelVersion* Engine::Take(uint32_t handle) {
 void Engine::Free(ModelVersion* version) {
   version->WaitUntilIdle();
   delete version;
-  // Left to the watch: it locks the allocator, and a thread of low priority that loses its core meanwhile
-  // would keep the loop waiting.
+  TrimSoon();
+}
+
+// Left to the watch: it locks the allocator, and a thread of low priority that loses its core meanwhile would
+// keep the loop waiting.
+void Engine::TrimSoon() {
   int64_t none = kNever;
   const int64_t due_ns = NowNs() + kTrimPauseNs;
   if (trim_due_ns_.compare_exchange_strong(none, due_ns)) scheduler_.WakeWatch(due_ns);

@@ -84,7 +84,10 @@ class Engine {
   void StayOnCpus();
   void Work();
   void Watch();
-  // Gives back what closed versions left, once for all that close within a while; answers when it is due.
+  Status TryOpen(const SessionOptions& options, uint32_t* handle);
+  // To the system what loads and closed versions left, once for all within a while.
+  void TrimSoon();
+  // Answers when it is due.
   int64_t TrimIfDue(int64_t now_ns);
   void AnswerDropped(std::vector<Request*>* dropped);
 

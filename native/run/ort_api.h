@@ -1,5 +1,4 @@
-// The ONNX Runtime library: found and opened at run time, never linked, so one addon serves any release from
-// API 17 on. One per process, never closed. Any thread after OpenOrt has answered.
+// The ONNX Runtime library once it is open, and what its calls answer. Any thread.
 #pragma once
 
 #define ORT_API_MANUAL_INIT
@@ -23,10 +22,6 @@ struct Ort {
   int library_api = 0;
   std::vector<std::string> providers;
 };
-
-// Opens the library at `path`. A second call answers the library that is open already and fails for another
-// path.
-Status OpenOrt(const std::string& path, const Ort** ort);
 
 // Turns an OrtStatus into ours and frees it; null is success.
 Status TakeOrtStatus(const Ort& ort, OrtStatus* status, Code code);

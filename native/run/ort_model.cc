@@ -182,14 +182,17 @@ Status OrtModel::ReadSignature(bool is_input, std::vector<TensorSignature>* tens
   }
   OrtAllocator* allocator = nullptr;
   if (status = check(api->GetAllocatorWithDefaultOptions(&allocator)); !status.ok()) return status;
+  const auto free_name = [&](char* name) {
+    if (OrtStatus* freed = api->AllocatorFree(allocator, name)) api->ReleaseStatus(freed);
+  };
   for (size_t i = 0; i < count; ++i) {
     TensorSignature tensor;
     char* name = nullptr;
     status = check(is_input ? api->SessionGetInputName(session_, i, allocator, &name)
                             : api->SessionGetOutputName(session_, i, allocator, &name));
     if (!status.ok()) return status;
+    const std::unique_ptr<char, decltype(free_name)> owned_name(name, free_name);
     tensor.name = name;
-    if (OrtStatus* freed = api->AllocatorFree(allocator, name)) api->ReleaseStatus(freed);
 
     OrtTypeInfo* raw = nullptr;
     status = check(is_input ? api->SessionGetInputTypeInfo(session_, i, &raw)

@@ -29,7 +29,7 @@ Dims BatchDims(const ModelSpec& spec, const TensorSpec& tensor, int64_t rows) {
 }  // namespace
 
 OrtSlot::OrtSlot(const Ort& ort, OrtSession* session, const ModelSpec& spec)
-    : ort_(ort), session_(session), spec_(spec) {
+    : ort_(ort), session_(session), spec_(spec), held_(ort) {
   for (const TensorSpec& input : spec.inputs) input_names_.push_back(input.name.c_str());
   for (const TensorSpec& output : spec.outputs) output_names_.push_back(output.name.c_str());
   const int64_t most_rows = spec.has_batch_dim() ? spec.max_batch_rows : 1;
@@ -47,28 +47,10 @@ OrtSlot::OrtSlot(const Ort& ort, OrtSession* session, const ModelSpec& spec)
   }
 }
 
-OrtSlot::~OrtSlot() {
-  Release();
-  for (auto& kept : kept_) {
-    if (kept == nullptr) continue;
-    Free(&kept->inputs);
-    Free(&kept->outputs);
-  }
-}
-
-void OrtSlot::Release() { Free(&held_); }
-
 size_t OrtSlot::KeptBytes() const {
   size_t bytes = 0;
   for (const auto& memory : output_memory_) bytes += memory->capacity();
   return bytes;
-}
-
-void OrtSlot::Free(std::vector<OrtValue*>* values) {
-  for (OrtValue* value : *values) {
-    if (value != nullptr) ort_.api->ReleaseValue(value);
-  }
-  values->clear();
 }
 
 Status OrtSlot::Run(const std::vector<RunTensor>& inputs, int64_t rows, std::vector<RunTensor>* outputs) {
@@ -84,13 +66,9 @@ Status OrtSlot::RunKept(const std::vector<RunTensor>& inputs, int64_t rows, std:
   for (size_t i = 0; is_same_place && i < inputs.size(); ++i)
     is_same_place = kept->input_bytes[i] == inputs[i].bytes;
   if (!is_same_place) {
-    if (kept == nullptr) kept = std::make_unique<KeptValues>();
-    if (Status status = MakeKept(inputs, rows, kept.get()); !status.ok()) {
-      Free(&kept->inputs);
-      Free(&kept->outputs);
-      kept.reset();
-      return status;
-    }
+    auto fresh = kept == nullptr ? std::make_unique<KeptValues>(ort_) : std::move(kept);
+    if (Status status = MakeKept(inputs, rows, fresh.get()); !status.ok()) return status;
+    kept = std::move(fresh);
   }
   if (Status status = Call(kept->inputs, &kept->outputs); !status.ok()) return status;
   for (size_t i = 0; i < spec_.outputs.size(); ++i) {
@@ -105,51 +83,46 @@ Status OrtSlot::RunKept(const std::vector<RunTensor>& inputs, int64_t rows, std:
 }
 
 Status OrtSlot::MakeKept(const std::vector<RunTensor>& inputs, int64_t rows, KeptValues* kept) {
-  Free(&kept->inputs);
+  kept->inputs.Clear();
   kept->input_bytes.clear();
   for (size_t i = 0; i < inputs.size(); ++i) {
-    OrtValue* value = nullptr;
     const RunTensor& input = inputs[i];
-    Status status = MakeTensor(spec_.inputs[i].type, input.dims, input.bytes, input.byte_count, &value);
+    Status status =
+        MakeTensor(spec_.inputs[i].type, input.dims, input.bytes, input.byte_count, kept->inputs.Add());
     if (!status.ok()) return status;
-    kept->inputs.push_back(value);
     kept->input_bytes.push_back(input.bytes);
   }
   if (!kept->outputs.empty()) return Status();
   for (size_t i = 0; i < spec_.outputs.size(); ++i) {
     const TensorSpec& spec = spec_.outputs[i];
-    OrtValue* value = nullptr;
     Status status = MakeTensor(spec.type, BatchDims(spec_, spec, rows), output_memory_[i]->data(),
-                               spec.row_bytes() * static_cast<size_t>(rows), &value);
+                               spec.row_bytes() * static_cast<size_t>(rows), kept->outputs.Add());
     if (!status.ok()) return status;
-    kept->outputs.push_back(value);
   }
   return Status();
 }
 
 Status OrtSlot::RunFresh(const std::vector<RunTensor>& inputs, std::vector<RunTensor>* outputs) {
-  std::vector<OrtValue*> values;
-  Status status;
-  for (size_t i = 0; status.ok() && i < inputs.size(); ++i) {
-    OrtValue* value = nullptr;
+  OrtValues values(ort_);
+  for (size_t i = 0; i < inputs.size(); ++i) {
     const RunTensor& input = inputs[i];
     const DataType type = spec_.inputs[i].type;
-    status = type == DataType::kBytes ? MakeStrings(input, &value)
-                                      : MakeTensor(type, input.dims, input.bytes, input.byte_count, &value);
-    values.push_back(value);
+    OrtValue** value = values.Add();
+    Status status = type == DataType::kBytes
+                        ? MakeStrings(input, value)
+                        : MakeTensor(type, input.dims, input.bytes, input.byte_count, value);
+    if (!status.ok()) return status;
   }
-  if (status.ok()) {
-    held_.assign(spec_.outputs.size(), nullptr);
-    status = Call(values, &held_);
+  held_.Reset(spec_.outputs.size());
+  if (Status status = Call(values, &held_); !status.ok()) return status;
+  for (size_t i = 0; i < spec_.outputs.size(); ++i) {
+    Status status = ReadOutput(held_[i], spec_.outputs[i].type, output_memory_[i].get(), &(*outputs)[i]);
+    if (!status.ok()) return status;
   }
-  for (size_t i = 0; status.ok() && i < spec_.outputs.size(); ++i) {
-    status = ReadOutput(held_[i], spec_.outputs[i].type, output_memory_[i].get(), &(*outputs)[i]);
-  }
-  Free(&values);
-  return status;
+  return Status();
 }
 
-Status OrtSlot::Call(const std::vector<OrtValue*>& inputs, std::vector<OrtValue*>* outputs) {
+Status OrtSlot::Call(const OrtValues& inputs, OrtValues* outputs) {
   OrtStatus* status = ort_.api->Run(session_, nullptr, input_names_.data(), inputs.data(), inputs.size(),
                                     output_names_.data(), output_names_.size(), outputs->data());
   return TakeOrtStatus(ort_, status, Code::kRunFailed);

@@ -9,6 +9,7 @@
 
 #include "memory/aligned_buffer.h"
 #include "run/ort_api.h"
+#include "run/ort_values.h"
 #include "run/runner.h"
 
 namespace sluice {
@@ -16,18 +17,19 @@ namespace sluice {
 class OrtSlot : public RunSlot {
  public:
   OrtSlot(const Ort& ort, OrtSession* session, const ModelSpec& spec);
-  ~OrtSlot() override;
 
   Status Run(const std::vector<RunTensor>& inputs, int64_t rows, std::vector<RunTensor>* outputs) override;
-  void Release() override;
+  void Release() override { held_.Clear(); }
   size_t KeptBytes() const override;
 
  private:
   // The values of one batch size. `input_bytes` tells whether the inputs still lie where they lay.
   struct KeptValues {
+    explicit KeptValues(const Ort& ort) : inputs(ort), outputs(ort) {}
+
     std::vector<const uint8_t*> input_bytes;
-    std::vector<OrtValue*> inputs;
-    std::vector<OrtValue*> outputs;
+    OrtValues inputs;
+    OrtValues outputs;
   };
 
   Status RunKept(const std::vector<RunTensor>& inputs, int64_t rows, std::vector<RunTensor>* outputs);
@@ -37,8 +39,7 @@ class OrtSlot : public RunSlot {
                     OrtValue** value);
   Status MakeStrings(const RunTensor& tensor, OrtValue** value);
   Status ReadOutput(OrtValue* value, DataType type, AlignedBuffer* strings, RunTensor* output);
-  Status Call(const std::vector<OrtValue*>& inputs, std::vector<OrtValue*>* outputs);
-  void Free(std::vector<OrtValue*>* values);
+  Status Call(const OrtValues& inputs, OrtValues* outputs);
 
   const Ort& ort_;
   OrtSession* const session_;
@@ -47,8 +48,8 @@ class OrtSlot : public RunSlot {
   std::vector<const char*> input_names_;
   std::vector<const char*> output_names_;
   std::vector<std::unique_ptr<AlignedBuffer>> output_memory_;  // fixed outputs, or BYTES outputs in V2 form
-  std::vector<std::unique_ptr<KeptValues>> kept_;              // by rows
-  std::vector<OrtValue*> held_;                                // outputs of the last fresh run
+  std::vector<std::unique_ptr<KeptValues>> kept_;              // by rows; whole, or null
+  OrtValues held_;                                             // outputs of the last fresh run
 };
 
 }  // namespace sluice

@@ -38,8 +38,8 @@ class RunSlot {
  public:
   virtual ~RunSlot() = default;
   // `inputs` and `outputs` are in the model's order. Output bytes are valid until the next Run or Release on
-  // this slot. A failed run leaves the slot usable. The message is for the log, not for clients. Does not
-  // throw.
+  // this slot. A failed run leaves the slot usable, and so does one that throws std::bad_alloc. The message
+  // is for the log, not for clients.
   virtual Status Run(const std::vector<RunTensor>& inputs, int64_t rows, std::vector<RunTensor>* outputs) = 0;
   // Gives back what the last run's outputs held.
   virtual void Release() = 0;

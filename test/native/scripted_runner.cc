@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "run/load_runner.h"
-#include "run/ort_api.h"
+#include "run/open_ort.h"
 
 namespace sluice {
 

@@ -127,5 +127,16 @@ void Sweep(Execution execution) {
 TEST("requests to the workers are answered once whichever allocation fails") { Sweep(Execution::kWorker); }
 TEST("requests on the loop are answered once whichever allocation fails") { Sweep(Execution::kInline); }
 
+TEST("what a load took is given back to the system though the load failed") {
+  std::shared_ptr<Engine> engine;
+  CHECK(Engine::Acquire({}, &engine).ok());
+  const int64_t before = Trims();
+  uint32_t handle = 0;
+  FailAllocation(1);
+  CHECK(!engine->Open({}, &handle).ok());
+  StopFailing();
+  CHECK(ComesTrue([before] { return Trims() > before; }));
+}
+
 }  // namespace
 }  // namespace sluice::test

@@ -1,4 +1,4 @@
-// Replaces the program's operator new and delete, and aligned_alloc by the linker's --wrap.
+// Replaces the program's operator new and delete, and aligned_alloc and malloc_trim by the linker's --wrap.
 #include "memory/failing_memory.h"
 
 #include <atomic>
@@ -12,6 +12,7 @@ namespace {
 std::atomic<int64_t> left{0};  // until the one that fails; 0 and below: none
 std::atomic<bool> has_failed{false};
 std::atomic<int64_t> live{0};
+std::atomic<int64_t> trims{0};
 
 bool IsToFail() {
   if (left.load(std::memory_order_relaxed) <= 0) return false;
@@ -73,22 +74,19 @@ void* __wrap_aligned_alloc(size_t alignment, size_t size) {
   return IsToFail() ? nullptr : __real_aligned_alloc(alignment, size);
 }
 
+extern "C" int __real_malloc_trim(size_t kept);
+extern "C" int __wrap_malloc_trim(size_t kept);
+int __wrap_malloc_trim(size_t kept) {
+  ++trims;
+  return __real_malloc_trim(kept);
+}
+
 namespace sluice::test {
 
 namespace {
 constexpr int64_t kMostRounds = 20'000;
 constexpr int kMostLooks = 100'000;
 constexpr auto kPause = std::chrono::microseconds(100);
-
-// Threads that have let go of the engine may still be on their way out. Counted in looks: time in which the
-// whole process is stopped is nobody's.
-bool ComesBackTo(int64_t blocks) {
-  for (int looks = 0; looks < kMostLooks; ++looks) {
-    if (LiveBlocks() == blocks) return true;
-    std::this_thread::sleep_for(kPause);
-  }
-  return false;
-}
 }  // namespace
 
 void FailAllocation(int64_t nth) {
@@ -98,6 +96,16 @@ void FailAllocation(int64_t nth) {
 void StopFailing() { left = 0; }
 bool HasFailed() { return has_failed; }
 int64_t LiveBlocks() { return live; }
+int64_t Trims() { return trims; }
+
+// Counted in looks: time in which the whole process is stopped is nobody's.
+bool ComesTrue(const std::function<bool()>& condition) {
+  for (int looks = 0; looks < kMostLooks; ++looks) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(kPause);
+  }
+  return false;
+}
 
 std::string SweepAllocations(const std::function<std::string()>& round, int64_t* rounds) {
   // What is made once for the whole process is made here.
@@ -111,7 +119,9 @@ std::string SweepAllocations(const std::function<std::string()>& round, int64_t*
     StopFailing();
     const auto where = [rounds] { return " when allocation " + std::to_string(*rounds) + " fails"; };
     if (!wrong.empty()) return wrong + where();
-    if (!ComesBackTo(before)) return std::to_string(LiveBlocks() - before) + " blocks left behind" + where();
+    // Threads that have let go of the engine may still be on their way out.
+    if (!ComesTrue([before] { return LiveBlocks() == before; }))
+      return std::to_string(LiveBlocks() - before) + " blocks left behind" + where();
     if (is_over) return "";
   }
   return "no end of allocations";

@@ -16,6 +16,10 @@ void StopFailing();
 bool HasFailed();
 // Blocks that were allocated and not freed.
 int64_t LiveBlocks();
+// How often the allocator was told to give back what it keeps.
+int64_t Trims();
+// Waits until it is so, for seconds at most.
+bool ComesTrue(const std::function<bool()>& condition);
 
 // Runs `round` with its first allocation failing, then its second, and so on until it ends without reaching
 // the one that would fail. A round answers what went wrong, empty for nothing, and leaves no memory behind.
