@@ -24,12 +24,27 @@ const uint8_t* SkipStrings(const uint8_t* bytes, int64_t count) {
   return bytes;
 }
 
+// Where the present piece of a request begins. Only the piece before is gone through: from the first row on,
+// many pieces would cost their number squared.
+const uint8_t* PartBegin(const Request& request, int64_t row_elements, RequestInput* input) {
+  if (request.done_rows == 0) {
+    input->known_row = 0;
+    input->known_at = 0;
+  }
+  const uint8_t* known = input->bytes + input->known_at;
+  const uint8_t* begin = SkipStrings(known, row_elements * (request.done_rows - input->known_row));
+  input->known_row = request.done_rows;
+  input->known_at = static_cast<size_t>(begin - input->bytes);
+  return begin;
+}
+
 // The rows of the present piece of a request; answers their elements.
-int64_t AppendPart(DataType type, const Request& request, const RequestInput& input, AlignedBuffer* memory) {
+int64_t AppendPart(DataType type, const Request& request, RequestInput* part_of, AlignedBuffer* memory) {
+  const RequestInput& input = *part_of;
   const int64_t row_elements = input.elements / request.rows;
   const int64_t elements = row_elements * request.part_rows;
   if (type == DataType::kBytes) {
-    const uint8_t* begin = SkipStrings(input.bytes, row_elements * request.done_rows);
+    const uint8_t* begin = PartBegin(request, row_elements, part_of);
     const uint8_t* end = SkipStrings(begin, elements);
     memory->Append(begin, static_cast<size_t>(end - begin));
     return elements;
@@ -73,15 +88,15 @@ const std::vector<RunTensor>& BatchInput::Gather(Request* const* requests, size_
     memory.Clear();
     tensor.elements = 0;
     for (size_t r = 0; r < count; ++r) {
-      const Request& request = *requests[r];
-      const RequestInput& input = request.inputs[i];
+      Request& request = *requests[r];
+      RequestInput& input = request.inputs[i];
       if (IsShort(spec, input)) {
         tensor.elements += AppendPadded(spec, request, input, &memory);
       } else if (request.is_whole()) {
         memory.Append(input.bytes, input.byte_count);
         tensor.elements += input.elements;
       } else {
-        tensor.elements += AppendPart(spec.type, request, input, &memory);
+        tensor.elements += AppendPart(spec.type, request, &input, &memory);
       }
     }
     tensor.bytes = memory.data();

@@ -31,6 +31,10 @@ struct RequestInput {
   // Without the batch dimension, as the model wants it. Along a padded dimension, what the run has.
   Dims dims;
   int64_t length = 0;  // what the request itself has there; only where a padding rule names the input
+  // Of BYTES that are run in pieces: a row, and where it begins. Whoever gathers a piece leaves its first row
+  // here.
+  int64_t known_row = 0;
+  size_t known_at = 0;
 };
 
 class CompletionPort;
