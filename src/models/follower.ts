@@ -25,6 +25,9 @@ export interface FollowedParts {
 }
 
 export class Follower {
+  /** Models that are gone and may still have requests inside. */
+  private readonly leaving = new Set<string>();
+
   constructor(
     private readonly parts: FollowedParts,
     private readonly watch: FolderWatch,
@@ -44,6 +47,7 @@ export class Follower {
 
   /** False where something is there that may not be whole yet. */
   private followFound(found: FoundModel): Promise<boolean> {
+    this.leaving.delete(found.name);
     if (this.parts.order.isBusy(found.name)) return Promise.resolve(true);
     return this.parts.order.run(found.name, async () => {
       try {
@@ -69,7 +73,8 @@ export class Follower {
         continue;
       }
       const look = await lookAt(version.place);
-      const isKnown = load !== undefined && !this.watch.isNew(version.place, triedAs(look, read.config));
+      const isKnown =
+        load?.state === 'REJECTED' && !this.watch.isNew(version.place, triedAs(look, read.config));
       if (!this.watch.isSettled(version.place, look)) isSettled = false;
       else if (!isKnown) taken.push(version);
     }
@@ -106,14 +111,23 @@ export class Follower {
 
   private async followGone(modelName: string): Promise<boolean> {
     const model = this.parts.managed.get(modelName);
-    if (model === undefined) return true;
+    if (model === undefined || this.leaving.has(modelName)) return true;
     const key = `${modelName} gone`;
     if (!this.watch.isSettled(key, { fingerprint: 'gone', cameWhole: false })) return false;
     this.watch.forget(key);
-    await model.retire(model.readyVersions).closed;
+    this.leaving.add(modelName);
+    model.retire(model.readyVersions);
+    // Not waited for: the other models are followed on.
+    void model.settled().then(() => this.parts.order.run(modelName, () => this.forgetGone(modelName, model)));
+    return true;
+  }
+
+  /** It may have come back meanwhile, and gone once more. */
+  private async forgetGone(modelName: string, model: ManagedModel): Promise<void> {
+    if (!this.leaving.has(modelName) || !model.forget(new Set())) return;
+    this.leaving.delete(modelName);
     this.parts.managed.delete(modelName);
     this.parts.board.remove(modelName);
-    return true;
   }
 }
 

@@ -144,17 +144,17 @@ export class ManagedModel {
     }
     if (fresh.length > 0) this.publish();
     const outcomes = await Promise.all(works);
-    void this.retire(this.unwanted().map((load) => load.version)).closed;
+    this.retire(this.unwanted().map((load) => load.version));
     return outcomes;
   }
 
-  /** Lets versions leave; answers when nothing new reaches them. `closed` is for those who need them gone. */
-  retire(versions: readonly string[]): { readonly closed: Promise<void> } {
+  /** Nothing new reaches these versions from here on; `settled` tells when they are gone. */
+  retire(versions: readonly string[]): void {
     const loads = versions.flatMap((version) => this.shown.get(version) ?? []);
     const ready = loads.filter((load) => load.state === 'READY');
     for (const load of ready) load.move('DRAINING');
     if (ready.length > 0) this.publish();
-    return { closed: Promise.all(ready.map((load) => this.closeLoad(load))).then(() => undefined) };
+    for (const load of ready) this.closeLoad(load);
   }
 
   /** `version` undefined takes the pin away. */
@@ -232,7 +232,7 @@ export class ManagedModel {
     left.push(...this.unwanted());
     for (const other of left) other.move('DRAINING');
     this.publish();
-    for (const other of left) void this.closeLoad(other);
+    for (const other of left) this.closeLoad(other);
   }
 
   /** What serves and may leave: nothing as long as something that is wanted does not serve. */
@@ -243,7 +243,7 @@ export class ManagedModel {
     return [...this.shown.values()].filter((load) => load.state === 'READY' && !wanted.has(load.version));
   }
 
-  private closeLoad(load: VersionLoad): Promise<void> {
+  private closeLoad(load: VersionLoad): void {
     const closing = this.drainAndClose(load).catch((error: unknown) => {
       this.parts.log.error(
         { model: this.name, version: load.version, err: error },
@@ -251,7 +251,7 @@ export class ManagedModel {
       );
     });
     this.leaving.add(closing);
-    return closing.finally(() => this.leaving.delete(closing));
+    void closing.finally(() => this.leaving.delete(closing));
   }
 
   private async drainAndClose(load: VersionLoad): Promise<void> {

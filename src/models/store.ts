@@ -61,9 +61,6 @@ export class ModelStore {
   readonly board: Board;
   private readonly order = new CommandOrder();
   private readonly managed = new Map<string, ManagedModel>();
-  /** Versions that single commands added to the policy's choice, or took out of it. */
-  private readonly added = new Map<string, Set<string>>();
-  private readonly removed = new Map<string, Set<string>>();
   private readonly options: StoreOptions;
   private readonly parts: ModelParts;
   private readonly follower: Follower;
@@ -139,7 +136,7 @@ export class ModelStore {
   async close(): Promise<void> {
     this.stopFollowing();
     const models = [...this.managed.values()];
-    await Promise.all(models.map((model) => model.retire(model.readyVersions).closed));
+    for (const model of models) model.retire(model.readyVersions);
     await Promise.all(models.map((model) => model.settled()));
   }
 
@@ -175,7 +172,7 @@ export class ModelStore {
       const model = this.managed.get(modelName);
       if (model === undefined) return;
       model.pin(undefined);
-      void model.retire(model.readyVersions).closed;
+      model.retire(model.readyVersions);
     });
   }
 
@@ -190,9 +187,7 @@ export class ModelStore {
       const model = this.managed.get(modelName);
       if (model?.loadOf(version)?.state !== 'READY') return;
       if (model.pinnedVersion === version) model.pin(undefined);
-      note(this.removed, modelName, version);
-      this.added.get(modelName)?.delete(version);
-      void model.retire([version]).closed;
+      model.retire([version]);
     });
   }
 
@@ -227,8 +222,6 @@ export class ModelStore {
   }
 
   private async loadFound(found: FoundModel, given: ReadConfig | undefined): Promise<VersionOutcome[]> {
-    this.added.delete(found.name);
-    this.removed.delete(found.name);
     const { read, wanted } = await this.planFor(found, given);
     if (wanted.length === 0)
       throw new SluiceError('CONFIG_INVALID', `model "${found.name}": no version is selected`);
@@ -276,8 +269,6 @@ export class ModelStore {
     if (place === undefined)
       throw new SluiceError('VERSION_NOT_FOUND', `model "${modelName}" has no version ${version} on disk`);
     const read = await this.readConfig(found);
-    note(this.added, modelName, version);
-    this.removed.get(modelName)?.delete(version);
     const [outcome] = await this.modelOf(modelName).apply([place], read, { isAll: false });
     if (outcome === undefined) throw new Error('a version was asked for and nothing became of it');
     return outcome;
@@ -312,16 +303,10 @@ export class ModelStore {
     for (const version of chosen.missing)
       this.log.error({ model: found.name, version }, 'version_policy names a version that is not there');
     const pinned = this.managed.get(found.name)?.pinnedVersion;
-    const added = this.added.get(found.name);
-    const removed = this.removed.get(found.name);
     const kept = this.options.keptVersions(found.name);
     const wanted = found.versions.filter(
       (version) =>
-        (chosen.versions.includes(version) ||
-          added?.has(version.version) === true ||
-          kept.has(version.version) ||
-          version.version === pinned) &&
-        removed?.has(version.version) !== true,
+        chosen.versions.includes(version) || kept.has(version.version) || version.version === pinned,
     );
     return { read, wanted };
   }
@@ -343,11 +328,6 @@ export class ModelStore {
     }
     this.poll(nextMs);
   }
-}
-
-function note(sets: Map<string, Set<string>>, modelName: string, version: string): void {
-  const set = sets.get(modelName) ?? new Set();
-  sets.set(modelName, set.add(version));
 }
 
 function absentModel(name: string): FoundModel {

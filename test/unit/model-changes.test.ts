@@ -284,6 +284,47 @@ t.test('polling: edited is told, broken is tried once, gone leaves after a secon
   t.equal(states()['2'], 'READY', 'it may come back by a second rename');
   clock.nowMs += 2000;
   await store.follow();
+  await new Promise(setImmediate);
   t.equal(store.snapshot.models.has('m'), false);
   t.same(loader.closed.sort(), [1, 3]);
+});
+
+t.test('polling: one that is slow to leave holds up nobody, and may come back', async (t) => {
+  const { store, root, put, states, clock, loader } = await rig(t, { control: 'poll' });
+  const old = store.snapshot.models.get('m')?.versions.get('1');
+  old?.use.take();
+  const look = async (): Promise<void> => {
+    await store.follow();
+    clock.nowMs += 2000;
+  };
+  const aside = t.testdirName + '-aside';
+  renameSync(join(root, 'm'), aside);
+  mkdirSync(join(root, 'n', '1'), { recursive: true });
+  writeFileSync(join(root, 'n', '1', 'model.onnx'), 'another');
+  await look();
+  await look();
+  t.same(states(), { '1': 'DRAINING' });
+  await look();
+  t.equal(store.snapshot.models.get('n')?.isReady, true);
+  t.same(loader.closed, []);
+
+  renameSync(aside, join(root, 'm'));
+  await look();
+  await look();
+  t.same(states(), { '1': 'READY' }, 'what was there before is served again');
+  old?.use.release();
+  await new Promise(setImmediate);
+  t.same(loader.closed, [1]);
+  t.same(states(), { '1': 'READY' }, 'and stays when the old one is gone');
+
+  put('1', 'bad');
+  const again = store.snapshot.models.get('m')?.versions.get('1');
+  again?.use.take();
+  rmSync(join(root, 'm'), { recursive: true });
+  for (let pass = 0; pass < 3; pass += 1) await look();
+  t.same(states(), { '1': 'DRAINING' });
+  again?.use.release();
+  await new Promise(setImmediate);
+  t.equal(store.snapshot.models.has('m'), false);
+  t.equal(store.snapshot.models.has('n'), true);
 });
