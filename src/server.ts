@@ -350,11 +350,10 @@ function rolloutFacts(
   };
 }
 
-/** 0 workers in the settings: the engine knows best. */
 function engineOf(settings: Settings): Engine {
   return createEngine({
     onnxruntimePath: settings.onnxruntime,
-    workers: settings.workers === 0 ? undefined : settings.workers,
+    workers: settings.workers,
     workerCpus: settings.workerCpus,
     inlineBudgetUs: settings.inlineBudgetUs,
     defaultDeadlineMs: settings.defaultDeadlineMs,

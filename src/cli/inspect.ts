@@ -6,9 +6,11 @@ import type { Command } from 'commander';
 import { readSettings } from '../config.js';
 import type { ModelSignature, StartReport } from '../core/model.js';
 import { completeConfig, type CompletedConfig } from '../models/config/complete.js';
-import { makeServePlan, providersOf } from '../models/config/serve-plan.js';
+import { makeServePlan } from '../models/config/serve-plan.js';
+import { openVersion } from '../models/load-version.js';
 import { PrivateFolder } from '../models/private-folder.js';
-import { findModelFile, findModels, readConfigFile, type FoundModel } from '../models/repository.js';
+import { findModels, readConfigFile, type FoundModel } from '../models/repository.js';
+import { chooseVersions } from '../models/version-policy.js';
 import { configText } from './config-text.js';
 import { CommandEnd, EXIT } from './exit-codes.js';
 import { addSettingFlags, typedFlags } from './setting-flags.js';
@@ -17,7 +19,7 @@ import { writeTable } from './text-table.js';
 const EXAMPLES = `
 Examples:
   sluice inspect ./model.onnx                 signature, a config.pbtxt that fits, measured run time
-  sluice inspect ./models/digits              the highest version of a model folder, with its config file
+  sluice inspect ./models/digits              the highest version that would be served of a model folder
   sluice inspect ./model.onnx --json          the same for scripts
   sluice inspect ./model.onnx --config-only > config.pbtxt`;
 
@@ -43,10 +45,9 @@ async function findOne(path: string): Promise<FoundModel> {
 async function inspectModel(path: string, flags: Record<string, unknown>): Promise<Inspection> {
   const settings = readSettings({ ...flags, repository: path }, process.env);
   const model = await findOne(path);
-  const found = model.versions.at(-1);
+  const read = await readConfigFile(model);
+  const found = chooseVersions(read.config.version_policy, model.versions).versions.at(-1);
   if (found === undefined) throw new CommandEnd(EXIT.cannotServe, `${path}: there is no version`);
-  const { config: given, source } = await readConfigFile(model);
-  const file = await findModelFile(found, given.default_model_filename || 'model.onnx');
   const { createEngine } = await import('../engine/addon-engine.js');
   const engine = createEngine({
     onnxruntimePath: settings.onnxruntime,
@@ -55,13 +56,10 @@ async function inspectModel(path: string, flags: Record<string, unknown>): Promi
   });
   const privateFolder = new PrivateFolder(settings.privateDirectory);
   try {
-    const { handle, inputs, outputs } = await engine.open({
-      ...file,
-      privateDirectory: privateFolder.next(),
-      providers: providersOf(given),
-    });
+    const tools = { loader: engine, nextPrivatePath: () => privateFolder.next(), needsManifest: false };
+    const { handle, inputs, outputs } = await openVersion(tools, { found, read });
     const signature = { inputs, outputs };
-    const config = completeConfig(given, signature, model.name, source);
+    const config = completeConfig(read.config, signature, model.name, read.source);
     const report = await engine.start(handle, makeServePlan(config, signature, found.version));
     await engine.close(handle);
     return { name: model.name, signature, config, report };

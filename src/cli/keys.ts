@@ -2,7 +2,20 @@
  * `sluice keys new` makes a key and shows it once; `sluice keys hash` takes one that exists. Both give the entry for the key
  * file, which holds its hash only; with `--file` they put it there themselves, by an atomic rename.
  */
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fchmodSync,
+  fchownSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  writeSync,
+  type Stats,
+} from 'node:fs';
 import { basename } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import type { Command } from 'commander';
@@ -42,20 +55,32 @@ function makeEntry(key: string, options: KeyOptions): KeyEntry {
   return checked;
 }
 
-/** Only readable by its owner when it is new; an existing file keeps its entries. */
+/** Only readable by its owner when it is new; an existing file keeps its entries, and whoever may read it. */
 function addToFile(path: string, entry: KeyEntry): void {
-  const before = existsSync(path) ? parseKeyFile(readFileSync(path, 'utf8'), basename(path)) : [];
+  const isNew = !existsSync(path);
+  const place = isNew ? path : realpathSync(path);
+  const before = isNew ? [] : parseKeyFile(readFileSync(place, 'utf8'), basename(path));
   const text = `${JSON.stringify({ keys: [...before, entry] }, null, 2)}\n`;
   parseKeyFile(text, basename(path));
-  const written = `${path}.${process.pid}.new`;
+  const written = `${place}.${process.pid}.new`;
   const file = openSync(written, 'wx', 0o600);
   try {
+    if (!isNew) keepRights(file, statSync(place));
     writeSync(file, text);
     fsyncSync(file);
   } finally {
     closeSync(file);
   }
-  renameSync(written, path);
+  renameSync(written, place);
+}
+
+function keepRights(file: number, { uid, gid, mode }: Stats): void {
+  try {
+    fchownSync(file, uid, gid);
+  } catch {
+    // Only root may give a file away.
+  }
+  fchmodSync(file, mode & 0o777);
 }
 
 function tell(entry: KeyEntry, options: KeyOptions): void {

@@ -43,8 +43,13 @@ export interface LoadedVersion {
 
 export type Progress = (to: 'WARMING' | 'VERIFYING', known: Partial<VersionEntry>) => void;
 
+/** What it takes to open a version. */
+export type OpenTools = Pick<LoadTools, 'nextPrivatePath' | 'needsManifest'> & {
+  readonly loader: Pick<ModelLoader, 'open'>;
+};
+
 async function expectedFiles(
-  tools: LoadTools,
+  tools: OpenTools,
   found: FoundVersion,
   directory: string,
 ): Promise<ExpectedFile[] | undefined> {
@@ -60,7 +65,11 @@ async function expectedFiles(
     .map((file) => ({ name: file.name.slice(prefix.length), sha256: file.sha256 }));
 }
 
-async function open(tools: LoadTools, { found, read }: LoadOrder): Promise<OpenedModel> {
+/** Opens the version as its configuration says; whoever asked closes it. */
+export async function openVersion(
+  tools: OpenTools,
+  { found, read }: Pick<LoadOrder, 'found' | 'read'>,
+): Promise<OpenedModel> {
   const { config } = read;
   const file = await findModelFile(found, config.default_model_filename || 'model.onnx');
   const expected = await expectedFiles(tools, found, file.directory);
@@ -121,7 +130,7 @@ async function loadHere(
 ): Promise<LoadedVersion> {
   const { found, read, modelName } = order;
   const { loader } = tools;
-  const opened = await open(tools, order);
+  const opened = await openVersion(tools, order);
   try {
     const completed = completeConfig(read.config, opened, modelName, read.source);
     const plan: ServePlan = makeServePlan(completed, opened, found.version);

@@ -2,8 +2,10 @@
 import t, { type Test as T } from 'tap';
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
+import { chmodSync, copyFileSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { allowedCpus, fileText } from '../../src/core/cpus.js';
 import { MAIN } from '../support/package.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -174,3 +176,52 @@ t.test('inspect and doctor', async (t) => {
   );
   t.match(noRuntime, { exitCode: 1, stdout: /MISSING +ONNX Runtime .* -> / });
 });
+
+t.test('inspect opens a model as its configuration says', async (t) => {
+  const missing = Math.max(...(allowedCpus(fileText) ?? []), 0) + 1;
+  const parameter = (key: string, value: string): string =>
+    `parameters { key: "${key}" value { string_value: "${value}" } }\n`;
+  const root = t.testdir({
+    digits: {
+      'config.pbtxt': 'version_policy { specific { versions: [1] } }\n',
+      '1': {},
+      '2': { 'model.onnx': 'not a model' },
+    },
+  });
+  copyFileSync(`${ROOT}/examples/models/digits/1/model.onnx`, `${root}/digits/1/model.onnx`);
+  const chosen = await run(t, ['inspect', `${root}/digits`]);
+  t.equal(chosen.exitCode, 0, 'the version of the policy, not the highest');
+  const threads =
+    parameter('intra_op_thread_count', '2') + parameter('sluice.intra_op_cpus', String(missing));
+  writeFileSync(`${root}/digits/config.pbtxt`, threads);
+  rmSync(`${root}/digits/2`, { recursive: true });
+  const refused = await run(t, ['inspect', `${root}/digits`]);
+  t.match(
+    refused.stderr,
+    new RegExp(`intra_op_cpus: expected CPUs that the process may use .*got ${missing}`),
+  );
+  t.not(refused.exitCode, 0);
+});
+
+t.test(
+  'keys: a new file is its owner’s alone, one that is there keeps its readers and its place',
+  async (t) => {
+    const root = t.testdir({});
+    const add = async (id: string, file: string): Promise<void> => {
+      const added = await run(t, ['keys', 'new', '--id', id, '--scopes', 'infer', '--file', file]);
+      t.equal(added.exitCode, 0, added.stderr);
+    };
+    const modeOf = (file: string): number => statSync(file).mode & 0o777;
+    await add('first', `${root}/keys.json`);
+    t.equal(modeOf(`${root}/keys.json`), 0o600);
+    chmodSync(`${root}/keys.json`, 0o644);
+    symlinkSync('keys.json', `${root}/link.json`);
+    await add('second', `${root}/link.json`);
+    t.equal(modeOf(`${root}/keys.json`), 0o644);
+    const { keys } = JSON.parse(readFileSync(`${root}/keys.json`, 'utf8')) as { keys: Array<{ id: string }> };
+    t.same(
+      keys.map(({ id }) => id),
+      ['first', 'second'],
+    );
+  },
+);
