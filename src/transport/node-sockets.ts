@@ -2,13 +2,13 @@
  * WebSockets over `ws`, for machines where no uWebSockets.js binary fits. Behaves as the other transport does; slower, because
  * answers are copied: the library may write them later. Lives on one event loop.
  */
-import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket as NetSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { Reply, RequestHead } from '../core/exchange.js';
 import type { Socket, SocketCaller, SocketDoor, SocketSink } from '../core/socket.js';
 import { CLOSE_CODES } from '../wire/protocol.js';
-import { errorReply } from '../serving/replies.js';
 
 class NodeSocket implements Socket {
   private isClosing = false;
@@ -59,11 +59,22 @@ export function openNodeDoor(server: Server, door: SocketDoor, parts: NodeDoorPa
     handleProtocols: () => false,
   });
   const open = new Map<WebSocket, NodeSocket>();
-  server.on('upgrade', (request, stream, rest) => {
+  const newest = new WeakMap<NetSocket, ServerResponse>();
+  const note = (request: IncomingMessage, response: ServerResponse): void => {
+    newest.set(request.socket, response);
+  };
+  server.on('request', note);
+  server.on('checkContinue', note);
+  server.on('upgrade', (request, stream: NetSocket, rest) => {
     stream.on('error', () => undefined);
     const head = parts.headOf(request);
-    if (head.path !== door.path) {
-      refuse(stream, errorReply('ROUTE_NOT_FOUND', 'Not Found'));
+    if (head.path !== door.path || head.header('upgrade').toLowerCase() !== 'websocket') {
+      const before = newest.get(stream);
+      const again = (): void => {
+        readAgain(server, request, stream, rest);
+      };
+      if (before === undefined || before.writableFinished) again();
+      else before.once('finish', again);
       return;
     }
     const answer = door.admit(head);
@@ -137,7 +148,19 @@ function exactBytes(message: Buffer): ArrayBuffer {
   return buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
 }
 
-function refuse(stream: Duplex, reply: Reply): void {
+/** A request to change the protocol may be passed over: without that header it is a request like any other. */
+function readAgain(server: Server, request: IncomingMessage, stream: NetSocket, rest: Buffer): void {
+  const { method, url, httpVersion, rawHeaders } = request;
+  const lines = [`${method} ${url} HTTP/${httpVersion}`];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]!;
+    if (name.toLowerCase() !== 'upgrade') lines.push(`${name}: ${rawHeaders[at + 1]}`);
+  }
+  stream.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), rest]));
+  server.emit('connection', stream);
+}
+
+function refuse(stream: NetSocket, reply: Reply): void {
   const body = Buffer.from(reply.body as string);
   const lines = [
     `HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status] ?? ''}`,
@@ -147,4 +170,6 @@ function refuse(stream: Duplex, reply: Reply): void {
     'connection: close',
   ];
   stream.end(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), body]));
+  // The library has let go of it: nobody else would end it for a client that does not.
+  stream.destroySoon();
 }

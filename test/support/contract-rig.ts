@@ -4,6 +4,7 @@
  */
 import type { Test } from 'tap';
 import type { Snapshot } from '../../src/core/snapshot.js';
+import type { SocketDoor } from '../../src/core/socket.js';
 import { Admission } from '../../src/serving/admission.js';
 import { Infer } from '../../src/serving/infer.js';
 import { Metadata } from '../../src/serving/metadata.js';
@@ -29,7 +30,7 @@ export interface Rig {
   readonly listening: Listening;
 }
 
-export async function setUp(t: Test, choice: 'uws' | 'node'): Promise<Rig> {
+export async function setUp(t: Test, choice: 'uws' | 'node', door?: SocketDoor): Promise<Rig> {
   const faults: string[] = [];
   const log = { warn: () => undefined, error: (_fields: object, message: string) => faults.push(message) };
   const transport = await chooseTransport(choice, log);
@@ -55,7 +56,7 @@ export async function setUp(t: Test, choice: 'uws' | 'node'): Promise<Rig> {
   const metadata = new Metadata(routing, { version: '1.2.3', extensions: ['binary_tensor_data'] }, readiness);
   const statistics = new Statistics(routing, () => undefined);
   const routes = new Routes(new Infer(engine, routing, admission), metadata, statistics);
-  const listening = await transport.listen('127.0.0.1', 0, routes.handle);
+  const listening = await transport.listen('127.0.0.1', 0, routes.handle, door);
   t.teardown(() => {
     listening.close();
   });
