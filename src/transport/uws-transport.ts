@@ -9,8 +9,7 @@ import type { BodySink, Reply, RequestHandler, RequestHead, Responder } from '..
 import { BINARY_TYPE, errorReply } from '../serving/replies.js';
 import type { SocketDoor } from '../core/socket.js';
 import { bodyBytes, type Listening, type Transport } from './transport.js';
-import { PieceWriter } from './uws-pieces.js';
-import { LONG_REPLY_BYTES, UnsentRest, type Unsent } from './uws-unsent.js';
+import { LONG_REPLY_BYTES, LongReply, type Unsent } from './uws-long-reply.js';
 import { uwsBehavior, type UpgradeParts, type UwsSocketBehavior } from './uws-sockets.js';
 
 /** What is used of the library; its own types leave out the options of `listen` and differ from package to package. */
@@ -95,7 +94,7 @@ class UwsExchange implements Responder {
   isCorked = true;
   sink: BodySink | null = null;
   /** Of a long reply that was sent. */
-  rest: UnsentRest | PieceWriter | undefined = undefined;
+  rest: LongReply | undefined = undefined;
 
   constructor(
     readonly response: HttpResponse,
@@ -177,13 +176,17 @@ function writeCorked(): void {
   } else if (more !== undefined && more.length > 0) {
     if (corkedExchange.isCorked) corkedExchange.watchAbort();
     const pieces = [Buffer.from(body as string), ...more];
-    corkedExchange.rest = new PieceWriter(response, pieces, bodyBytes(corkedReply), corkedExchange.unsent);
-    corkedExchange.rest.begin();
+    corkedExchange.rest = LongReply.ofPieces(
+      response,
+      pieces,
+      bodyBytes(corkedReply),
+      corkedExchange.unsent,
+    );
   } else if (closesConnection === true) {
     response.end(body, true);
   } else if (body.length >= LONG_REPLY_BYTES && typeof body !== 'string') {
     if (corkedExchange.isCorked) corkedExchange.watchAbort();
-    corkedExchange.rest = UnsentRest.after(response, body, corkedExchange.unsent);
+    corkedExchange.rest = LongReply.ofBody(response, body, corkedExchange.unsent);
   } else {
     response.end(body);
   }
