@@ -72,7 +72,6 @@ class AddonState {
   bool is_closing() const { return is_closing_; }
 
   Engine* engine() { return engine_.get(); }
-  std::shared_ptr<Engine> share_engine() { return engine_; }
   std::shared_ptr<CompletionPort> port() { return port_; }
   // A fresh request of the port. The tickets of answers are free again once all of the ring has been read.
   Request* Acquire() {

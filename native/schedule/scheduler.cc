@@ -80,7 +80,6 @@ bool Scheduler::Next(Run* run) {
     if (is_closed_) return false;
     if (surplus_ > 0) {
       --surplus_;
-      --stand_ins_;
       // What woke this worker must not be lost with it.
       if (!active_.empty()) wake_.notify_one();
       return false;
@@ -251,7 +250,6 @@ void Scheduler::SweepRun(int64_t now_ns, Run* run, Sweep* sweep) {
   }
   if (!run->is_late) {
     run->is_late = true;
-    ++stand_ins_;
     ++sweep->new_workers;
     PublishFreeWorker();
   }

@@ -96,8 +96,7 @@ class Scheduler {
   double paid_floor_ns_ = 0;  // where versions that come back begin to pay
   int idle_workers_ = 0;
   int background_runs_ = 0;
-  int stand_ins_ = 0;  // workers beyond the configured number
-  int surplus_ = 0;    // of them, those that are to leave
+  int surplus_ = 0;  // workers beyond the configured number that are to leave
   int64_t watch_due_ns_ = kNever;
   bool is_closed_ = false;
   bool is_watch_over_ = false;
