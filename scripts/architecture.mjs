@@ -34,7 +34,7 @@ export const NATIVE = {
     ['base'],
     ['memory', 'compare'],
     ['schedule'],
-    ['run', 'codec', 'cuda'],
+    ['run', 'codec'],
     ['engine'],
     ['shadow'],
     ['binding'],
@@ -56,7 +56,7 @@ export const NATIVE = {
     {
       what: 'CUDA',
       pattern: /^(cuda|cublas|cudnn|curand|cufft|nvml|nvToolsExt|NvInfer)[^/]*$|^(cub|thrust|nvtx3)\//,
-      only: ['cuda'],
+      only: [],
     },
   ],
 };
@@ -66,6 +66,6 @@ export const NATIVE_GUESTS = [
   { folder: 'bench', may: ['base', 'memory', 'schedule', 'codec', 'engine'] },
   {
     folder: 'test/native',
-    may: ['base', 'memory', 'compare', 'schedule', 'run', 'codec', 'cuda', 'engine', 'shadow'],
+    may: ['base', 'memory', 'compare', 'schedule', 'run', 'codec', 'engine', 'shadow'],
   },
 ];

@@ -84,7 +84,7 @@ export interface Addon extends Handshake {
   shadowMismatches(shadow: number): Promise<ShadowMismatch[]>;
 }
 
-/** Where the addon is looked for: SLUICE_ADDON by whoever embeds us, else the build folder of the package. */
+/** Where the addon is looked for: what the options say, else the build folder of the package. */
 export function addonPath(override?: string): string {
   return override ?? fileURLToPath(new URL('../../build/Release/sluice.node', import.meta.url));
 }

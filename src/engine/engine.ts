@@ -117,6 +117,6 @@ export interface Engine {
   /** Throws for a shadow that is not open. */
   shadowFacts(shadow: number): ShadowFacts;
   shadowMismatches(shadow: number): Promise<ShadowMismatch[]>;
-  /** Refuses new requests, answers what waits with DRAINING, joins threads. */
+  /** No loads any more; waits until everything in flight is answered and loaded or closed, then ends the threads. */
   shutdown(): Promise<void>;
 }
