@@ -2,8 +2,6 @@
  * The Engine over the native addon, for one event loop. It owns the sinks of requests in flight, by ticket, and reads answers
  * from memory that the addon exported once. Requests of one tick go to the addon together, at the tick's end.
  */
-import { availableParallelism } from 'node:os';
-import { allowedCpus, cpuQuota, defaultWorkers, fileText, readCpuList } from '../core/cpus.js';
 import { ERRORS, SluiceError } from '../core/errors.js';
 import type { ServePlan, StartReport } from '../core/model.js';
 import { STAGES, type VersionStats } from '../core/version-stats.js';
@@ -11,33 +9,13 @@ import type { ShadowFacts, ShadowMismatch, ShadowRules } from '../core/shadow.js
 import { addonPath, fromAddonError, loadAddon, type Addon } from './addon.js';
 import type { OpenedModel, OpenOptions } from '../core/opening.js';
 import type { Engine, EngineInfo, ModelHandle, ReplySink } from './engine.js';
+import { checkAllowedCpus, settingsOf, type EngineOptions } from './engine-settings.js';
 import { FRAME_CHOICE, FRAME_CHOICE_FIELDS, FRAME_CHOICE_ROWS } from './frame-facts.js';
-import { findOnnxruntime } from './onnxruntime.js';
-
-export interface EngineOptions {
-  /** `libonnxruntime.so`; found in the npm package or the system when not given. */
-  readonly onnxruntimePath?: string | undefined;
-  /** Worker threads; default: one less than the CPUs that affinity and cgroup allow, at least one. */
-  readonly workers?: number | undefined;
-  /** CPUs that the workers stay on, as `0-3,6`; default: all that the process may use. */
-  readonly workerCpus?: string | undefined;
-  /** Versions whose full batch runs faster than this run on the event loop. */
-  readonly inlineBudgetUs?: number | undefined;
-  /** Every request is answered within this time; a client may ask for less. */
-  readonly defaultDeadlineMs?: number | undefined;
-  /** A run that keeps the event loop for so long ends the process with exit code 71; 0 = never. */
-  readonly hungLoopExitMs?: number | undefined;
-  readonly addonPath?: string | undefined;
-}
+import { SlowCalls } from './slow-calls.js';
 
 const QUEUE_FULL = ERRORS.QUEUE_FULL.number;
 /** After a tick without a refusal there is still one more. */
 const CROWDED_TICKS = 2;
-/** At most, of a loop that has refused requests and has no core of its own: several refusals then share a wake-up. */
-const LOOP_REST_US = 2000;
-const DEFAULT_INLINE_BUDGET_US = 100;
-const DEFAULT_DEADLINE_MS = 30_000;
-const DEFAULT_HUNG_LOOP_EXIT_MS = 30_000;
 /** Fields of a row of the ring: ticket, error number, offset, length, length of the JSON part. */
 const RING_FIELDS = 5;
 /** Words behind its 1024 rows: the addon tells that more is ready, and is told that all rows have been delivered. */
@@ -47,29 +25,6 @@ const RING_IS_READ = RING_HAS_MORE + 1;
 /** Opens ONNX Runtime and starts the worker threads; throws a SluiceError that says what is missing. */
 export function createEngine(options: EngineOptions = {}): Engine {
   return new AddonEngine(loadAddon(addonPath(options.addonPath)), options);
-}
-
-function checkAllowed(what: string, cpus: readonly number[]): void {
-  const allowed = allowedCpus(fileText);
-  const wrong = allowed === undefined ? undefined : cpus.find((cpu) => !allowed.includes(cpu));
-  if (wrong === undefined) return;
-  const message = `${what}: expected CPUs that the process may use (${allowed?.join(', ')}), got ${wrong}`;
-  throw new SluiceError('CONFIG_INVALID', message);
-}
-
-function chosenCpus(text: string): number[] {
-  const cpus = readCpuList(text);
-  if (cpus === undefined)
-    throw new SluiceError('CONFIG_INVALID', `workerCpus: expected a list such as 0-3,6, got "${text}"`);
-  checkAllowed('workerCpus', cpus);
-  return cpus;
-}
-
-/** CPUs that are chosen for the workers are theirs alone: the event loop is elsewhere. */
-function freeWorkers(chosen: number): number {
-  const quota = cpuQuota(fileText);
-  const most = defaultWorkers(availableParallelism(), quota);
-  return chosen === 0 ? most : Math.max(1, Math.min(chosen, Math.floor(quota)));
 }
 
 /** The delivery goes on: an error of one sink is nothing to the others. */
@@ -100,22 +55,11 @@ class AddonEngine implements Engine {
   private crowdedTicks = 0;
   private isStopping = false;
   private whenIdle: (() => void) | undefined;
-  private readonly pending = new Set<Promise<unknown>>();
+  private readonly slowCalls = new SlowCalls();
 
   constructor(addon: Addon, options: EngineOptions) {
     this.addon = addon;
-    const workerCpus = options.workerCpus === undefined ? [] : chosenCpus(options.workerCpus);
-    const workers = options.workers ?? freeWorkers(workerCpus.length);
-    const sharesCore = workers >= Math.floor(Math.min(availableParallelism(), cpuQuota(fileText)));
-    const settings = {
-      onnxruntimePath: findOnnxruntime(options.onnxruntimePath),
-      workers,
-      loopRestUs: sharesCore ? LOOP_REST_US : 0,
-      workerCpus,
-      inlineBudgetUs: options.inlineBudgetUs ?? DEFAULT_INLINE_BUDGET_US,
-      defaultDeadlineMs: options.defaultDeadlineMs ?? DEFAULT_DEADLINE_MS,
-      hungLoopExitMs: options.hungLoopExitMs ?? DEFAULT_HUNG_LOOP_EXIT_MS,
-    };
+    const settings = settingsOf(options);
     try {
       const memory = addon.openEngine(settings, this.onWake);
       this.ring = new Uint32Array(memory.ring);
@@ -134,20 +78,24 @@ class AddonEngine implements Engine {
   }
 
   open(options: OpenOptions): Promise<OpenedModel> {
-    return this.settled(() => {
-      checkAllowed('intra_op_cpus', options.intraOpCpus ?? []);
+    return this.slowCalls.run(() => {
+      this.mustRun();
+      checkAllowedCpus('intra_op_cpus', options.intraOpCpus ?? []);
       return this.addon.openModel(options);
-    }, true);
+    });
   }
 
   start(handle: ModelHandle, plan: ServePlan): Promise<StartReport> {
-    return this.settled(() => this.addon.startModel(handle, plan), true);
+    return this.slowCalls.run(() => {
+      this.mustRun();
+      return this.addon.startModel(handle, plan);
+    });
   }
 
   close(handle: ModelHandle): Promise<void> {
     // What has chosen the version keeps it.
     this.submitChosen();
-    return this.settled(() => this.addon.closeModel(handle));
+    return this.slowCalls.run(() => this.addon.closeModel(handle));
   }
 
   submit(
@@ -283,7 +231,7 @@ class AddonEngine implements Engine {
   }
 
   shadowMismatches(shadow: number): Promise<ShadowMismatch[]> {
-    return this.settled(() => this.addon.shadowMismatches(shadow));
+    return this.slowCalls.run(() => this.addon.shadowMismatches(shadow));
   }
 
   async shutdown(): Promise<void> {
@@ -291,8 +239,12 @@ class AddonEngine implements Engine {
     this.isStopping = true;
     if (this.inFlight > 0) await new Promise<void>((resolve) => (this.whenIdle = resolve));
     // What loads or closes comes to its end: after `closeEngine` nobody would hear of it.
-    while (this.pending.size > 0) await Promise.allSettled(this.pending);
+    await this.slowCalls.settled();
     this.addon.closeEngine();
+  }
+
+  private mustRun(): void {
+    if (this.isStopping) throw new SluiceError('DRAINING', 'the server is shutting down');
   }
 
   private accepted(ticket: number, sink: ReplySink): number {
@@ -380,22 +332,5 @@ class AddonEngine implements Engine {
     const view = new Uint8Array(memory, offset, length);
     if (memory === this.replies) this.views[row] = view;
     return view;
-  }
-
-  /** The addon's promises settle through the pump, which does not keep the process alive by itself. */
-  private async settled<T>(call: () => Promise<T>, isNew = false): Promise<T> {
-    if (isNew && this.isStopping) throw new SluiceError('DRAINING', 'the server is shutting down');
-    const keepAlive = setInterval(() => undefined, 1 << 30);
-    let called: Promise<T> | undefined;
-    try {
-      called = call();
-      this.pending.add(called);
-      return await called;
-    } catch (cause) {
-      throw fromAddonError(cause);
-    } finally {
-      clearInterval(keepAlive);
-      if (called !== undefined) this.pending.delete(called);
-    }
   }
 }

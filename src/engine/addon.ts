@@ -35,17 +35,19 @@ export interface Handshake {
   readonly bucketUpperNs: readonly number[];
 }
 
+export interface AddonSettings {
+  readonly onnxruntimePath: string;
+  readonly workers: number;
+  readonly workerCpus: readonly number[];
+  readonly inlineBudgetUs: number;
+  readonly loopRestUs: number;
+  readonly defaultDeadlineMs: number;
+  readonly hungLoopExitMs: number;
+}
+
 export interface Addon extends Handshake {
   openEngine(
-    options: {
-      onnxruntimePath: string;
-      workers: number;
-      workerCpus: readonly number[];
-      inlineBudgetUs: number;
-      loopRestUs: number;
-      defaultDeadlineMs: number;
-      hungLoopExitMs: number;
-    },
+    settings: AddonSettings,
     deliver: () => void,
   ): {
     ring: ArrayBuffer;
@@ -153,8 +155,9 @@ function differs(what: string, ours: string, theirs: string): SluiceError {
   );
 }
 
-/** An error that the addon threw or rejected with, in our class. */
+/** An error that the addon threw or rejected with, in our class; one of ours stays as it is. */
 export function fromAddonError(cause: unknown): SluiceError {
+  if (cause instanceof SluiceError) return cause;
   const number = cause instanceof Error ? (cause as Error & { number?: number }).number : undefined;
   const message = cause instanceof Error ? cause.message : String(cause);
   return new SluiceError(number === undefined ? 'INTERNAL' : errorName(number), message, { cause });

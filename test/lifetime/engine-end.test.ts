@@ -29,6 +29,14 @@ t.test('a version that is closed is not found any more from that moment on', asy
   await engine.shutdown();
 });
 
+t.test('an engine refuses with its own reason what it does not even ask the addon for', async (t) => {
+  const engine = createEngine({ addonPath: ADDON, workers: 1 });
+  const options = { path: MODEL, directory: DIRECTORY, privateDirectory: '/nowhere' };
+  await t.rejects(engine.open({ ...options, intraOpCpus: [1_000_000] }), { code: 'CONFIG_INVALID' });
+  await engine.shutdown();
+  await t.rejects(engine.open(options), { code: 'DRAINING' });
+});
+
 t.test('a body for which there is no memory takes no number', async (t) => {
   const engine = createEngine({ addonPath: ADDON, workers: 1 });
   t.throws(() => engine.bodyOpen(1e15));
