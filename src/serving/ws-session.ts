@@ -12,30 +12,21 @@ import type { Socket, SocketCaller, SocketSink } from '../core/socket.js';
 import { FRAME_FACTS, FRAME_FLAGS, FRAME_KINDS, FRAME_TEXTS } from '../engine/frame-facts.js';
 import type { FrameTrace } from '../metrics/frame-traces.js';
 import { ALL_ANSWERED, CLOSE_CODES, type CloseReason } from '../wire/protocol.js';
-import { errorFrame, goodbyeFrame, type GoodbyeReasonName } from '../wire/server-frames.js';
-import { routeError, type InferRoute } from './infer.js';
+import { goodbyeFrame, type GoodbyeReasonName } from '../wire/server-frames.js';
+import { routeError } from './infer.js';
 import { FrameRequest, type Asker } from './frame-request.js';
 import type { SessionContext } from './ws-context.js';
-
-/** What a client waits before it tries again where nothing better is known. */
-const RETRY_MS: Partial<Record<ErrorName, number>> = {
-  QUEUE_FULL: 1000,
-  DRAINING: 1000,
-  NOT_READY: 1000,
-  TOO_MANY_IN_FLIGHT: 1,
-};
+import { closeReason, failureFrame, textOf } from './ws-failures.js';
 
 /** A close frame may come without a code, which is told as 1005. */
 const ORDERLY_CODES: ReadonlySet<number> = new Set([1000, 1001, 1005]);
-/** Bytes of a close reason, by the WebSocket protocol. */
-const MOST_REASON_BYTES = 123;
 /** Twice the silence after which the transport asks whether the client is there. */
 const UNHEARD_MS_PER_IDLE_S = 2_000;
 /** Below every level that a client may ask for lies the background, which is not for clients. */
 const LOWEST_PRIORITY = 254;
 
 const { KIND, ID, MODEL_NUMBER, DEADLINE_MS, PRIORITY, FLAGS } = FRAME_FACTS;
-const { HAS_MODEL, HAS_VERSION, HAS_TRACEPARENT } = FRAME_FLAGS;
+const { HAS_TRACEPARENT } = FRAME_FLAGS;
 
 export class WsSession implements SocketSink, Asker {
   private readonly inFlight = new Map<number, FrameRequest>();
@@ -202,7 +193,7 @@ export class WsSession implements SocketSink, Asker {
   }
 
   private begin(bodyId: number, id: number, bytes: number): void {
-    const { admission, engine, headers, routing, shadows, spareRequests } = this.context;
+    const { admission, engine, headers, routing, shadows, spareRequests, targets } = this.context;
     if (this.isLeaving || admission.isDraining) {
       this.refuse(bodyId, id, 'DRAINING', 'the server is stopping, or this socket is: use another');
       return;
@@ -219,7 +210,7 @@ export class WsSession implements SocketSink, Asker {
     const facts = engine.frameFacts;
     const deadlineMs = facts[DEADLINE_MS]!;
     const priority = facts[PRIORITY]!;
-    const inferRoute = this.routeOf(bodyId, facts[MODEL_NUMBER]!, facts[FLAGS]!);
+    const inferRoute = targets.routeOf(bodyId, facts[MODEL_NUMBER]!, facts[FLAGS]!);
     if (inferRoute === undefined) {
       this.refuse(
         bodyId,
@@ -271,19 +262,6 @@ export class WsSession implements SocketSink, Asker {
     this.trace = traces.begin(engine.frameText(bodyId, FRAME_TEXTS.TRACEPARENT));
   }
 
-  private routeOf(bodyId: number, modelNumber: number, flags: number): InferRoute | undefined {
-    const { engine, targets } = this.context;
-    const hasName = (flags & HAS_MODEL) !== 0;
-    if (hasName === (modelNumber !== 0)) return undefined;
-    const byNumber = hasName ? undefined : targets.byNumber(modelNumber);
-    if ((flags & HAS_VERSION) === 0)
-      return hasName ? targets.byName(engine.frameText(bodyId, FRAME_TEXTS.MODEL), undefined) : byNumber;
-    const modelName = hasName ? engine.frameText(bodyId, FRAME_TEXTS.MODEL) : byNumber?.modelName;
-    return modelName === undefined
-      ? undefined
-      : targets.byName(modelName, engine.frameText(bodyId, FRAME_TEXTS.VERSION));
-  }
-
   private refuse(bodyId: number, id: number, code: ErrorName, message: string): void {
     this.context.engine.bodyDrop(bodyId);
     this.context.admission.countRefusal(code);
@@ -315,7 +293,7 @@ export class WsSession implements SocketSink, Asker {
     if (this.isEnded) return;
     this.count(reason);
     this.stop();
-    this.socket.close(CLOSE_CODES[reason], cut(text));
+    this.socket.close(CLOSE_CODES[reason], closeReason(text));
   }
 
   /** Nobody waits for the answers any more. They still come, each to its request. */
@@ -329,21 +307,4 @@ export class WsSession implements SocketSink, Asker {
   private count(end: CloseReason | 'CLIENT_LEFT' | 'LOST'): void {
     this.context.counts.ends[end] += 1;
   }
-}
-
-/** `retryMs` 0: the engine does not know. */
-function failureFrame(id: number, code: ErrorName, message: string, retryMs: number): Uint8Array {
-  return errorFrame(id, ERRORS[code].number, code, message, retryMs > 0 ? retryMs : (RETRY_MS[code] ?? 0));
-}
-
-function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
-}
-
-function cut(text: string): string {
-  const bytes = Buffer.from(text);
-  if (bytes.length <= MOST_REASON_BYTES) return text;
-  let end = MOST_REASON_BYTES;
-  while (end > 0 && (bytes[end]! & 0xc0) === 0x80) end -= 1;
-  return bytes.toString('utf8', 0, end);
 }
