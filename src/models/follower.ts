@@ -7,14 +7,9 @@ import type { CommandOrder } from './command-order.js';
 import { configDigest, type ModelConfig, type ReadConfig } from './config/model-config.js';
 import type { FolderWatch } from './folder-watch.js';
 import type { ManagedModel } from './managed-model.js';
+import type { ModelPlan } from './model-plans.js';
 import { findModels, type FoundModel, type FoundVersion } from './repository.js';
 import { lookAt, type FolderLook } from './version-folder.js';
-
-export interface ModelPlan {
-  readonly read: ReadConfig;
-  /** Chosen by the policy, by commands on single versions, or pinned. */
-  readonly wanted: readonly FoundVersion[];
-}
 
 export interface FollowedParts {
   readonly board: Board;

@@ -11,14 +11,14 @@ import { CommandOrder, LoadSlots } from './command-order.js';
 import type { ReadConfig } from './config/model-config.js';
 import type { FirstRun } from './first-run.js';
 import { FolderWatch } from './folder-watch.js';
-import { Follower, type ModelPlan } from './follower.js';
+import { Follower } from './follower.js';
 import { ManagedModel, type ModelParts, type VersionOutcome } from './managed-model.js';
 import { MemoryAdmission } from './memory-admission.js';
 import { readOverride, stageFiles, type LoadOverride } from './override.js';
 import type { ModelLoader, StoreLog } from './ports.js';
-import { findModel, findModels, readConfigFile, type FoundModel } from './repository.js';
+import { findOrRefuse, ModelPlans } from './model-plans.js';
+import { findModels, type FoundModel } from './repository.js';
 import { repositoryIndex, type IndexRow } from './repository-index.js';
-import { chooseVersions } from './version-policy.js';
 
 export type { ModelLoader, StoreLog } from './ports.js';
 
@@ -63,6 +63,7 @@ export class ModelStore {
   private readonly managed = new Map<string, ManagedModel>();
   private readonly options: StoreOptions;
   private readonly parts: ModelParts;
+  private readonly plans: ModelPlans;
   private readonly follower: Follower;
   private path = '';
   private overrides = 0;
@@ -92,13 +93,18 @@ export class ModelStore {
       log,
       holdMs,
     };
+    this.plans = new ModelPlans(
+      log,
+      this.options.keptVersions,
+      (name) => this.managed.get(name)?.pinnedVersion,
+    );
     this.follower = new Follower(
       {
         board: this.board,
         order: this.order,
         managed: this.managed,
         modelOf: (name) => this.modelOf(name),
-        planFor: (found) => this.planFor(found),
+        planFor: (found) => this.plans.planFor(found),
       },
       new FolderWatch(settleMs, nowMs),
     );
@@ -154,7 +160,7 @@ export class ModelStore {
     return this.command(modelName, async () => {
       const { configText, files } = override;
       const given = configText === undefined ? undefined : readOverride(configText);
-      if (files === undefined) return this.loadFound(await this.findOrRefuse(modelName), given);
+      if (files === undefined) return this.loadFound(await findOrRefuse(this.path, modelName), given);
       if (given === undefined)
         throw new SluiceError('BAD_REQUEST', 'expected parameter "config" together with "file:" parameters');
       const folder = this.options.nextPrivatePath();
@@ -222,7 +228,7 @@ export class ModelStore {
   }
 
   private async loadFound(found: FoundModel, given: ReadConfig | undefined): Promise<VersionOutcome[]> {
-    const { read, wanted } = await this.planFor(found, given);
+    const { read, wanted } = await this.plans.planFor(found, given);
     if (wanted.length === 0)
       throw new SluiceError('CONFIG_INVALID', `model "${found.name}": no version is selected`);
     const model = this.modelOf(found.name);
@@ -256,7 +262,7 @@ export class ModelStore {
   private async loadAtStart(found: FoundModel): Promise<void> {
     const model = this.modelOf(found.name);
     try {
-      const { read, wanted } = await this.planFor(found);
+      const { read, wanted } = await this.plans.planFor(found);
       await this.follower.applyNoted(model, wanted, read, true);
     } catch (error) {
       model.refuse(error);
@@ -264,11 +270,11 @@ export class ModelStore {
   }
 
   private async loadOne(modelName: string, version: string): Promise<VersionOutcome> {
-    const found = await this.findOrRefuse(modelName);
+    const found = await findOrRefuse(this.path, modelName);
     const place = found.versions.find((other) => other.version === version);
     if (place === undefined)
       throw new SluiceError('VERSION_NOT_FOUND', `model "${modelName}" has no version ${version} on disk`);
-    const read = await this.readConfig(found);
+    const read = await this.plans.readConfig(found);
     const [outcome] = await this.modelOf(modelName).apply([place], read, { isAll: false });
     if (outcome === undefined) throw new Error('a version was asked for and nothing became of it');
     return outcome;
@@ -281,34 +287,6 @@ export class ModelStore {
       this.managed.set(modelName, model);
     }
     return model;
-  }
-
-  private async findOrRefuse(modelName: string): Promise<FoundModel> {
-    const found = await findModel(this.path, modelName);
-    if (found === undefined)
-      throw new SluiceError('MODEL_NOT_FOUND', `model "${modelName}" is not in the repository`);
-    return found;
-  }
-
-  private async readConfig(found: FoundModel) {
-    if (found.reason !== '') throw new SluiceError('CONFIG_INVALID', found.reason);
-    const read = await readConfigFile(found);
-    for (const warning of read.warnings) this.log.warn({ model: found.name }, warning);
-    return read;
-  }
-
-  private async planFor(found: FoundModel, given?: ReadConfig): Promise<ModelPlan> {
-    const read = given ?? (await this.readConfig(found));
-    const chosen = chooseVersions(read.config.version_policy, found.versions);
-    for (const version of chosen.missing)
-      this.log.error({ model: found.name, version }, 'version_policy names a version that is not there');
-    const pinned = this.managed.get(found.name)?.pinnedVersion;
-    const kept = this.options.keptVersions(found.name);
-    const wanted = found.versions.filter(
-      (version) =>
-        chosen.versions.includes(version) || kept.has(version.version) || version.version === pinned,
-    );
-    return { read, wanted };
   }
 
   private poll(afterMs: number): void {
