@@ -121,8 +121,10 @@ void Engine::StartThread(std::function<void()> work) {
     if (--threads_ == 0) threads_done_.notify_all();
   };
   try {
-    std::thread([leave, work = std::move(work)] {
+    std::thread([leave, work = std::move(work)]() mutable {
       work();
+      // What it holds must not outlive the engine.
+      work = nullptr;
       leave();
     }).detach();
   } catch (...) {
