@@ -15,6 +15,11 @@ inline int64_t NowNs() {
       .count();
 }
 
+// The instant at which NowNs is `ns`, to wait for.
+inline std::chrono::steady_clock::time_point Instant(int64_t ns) {
+  return std::chrono::steady_clock::time_point{std::chrono::nanoseconds(ns)};
+}
+
 // Processor time of the calling thread: stands still while others have the core.
 inline int64_t ThreadCpuNs() {
   timespec time{};

@@ -1,6 +1,5 @@
 #include "engine/engine.h"
 
-#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 
@@ -24,15 +23,12 @@ constexpr int kSharedCoreNiceness = 10;
 // When to try again what found no memory or no thread.
 constexpr auto kRetryPause = std::chrono::milliseconds(1);
 constexpr int64_t kThreadPauseNs = 100'000'000;
-constexpr int64_t kTrimPauseNs = 1'000'000'000;
-// Short enough that the message needs no memory itself.
-constexpr char kNoMemory[] = "out of memory";
 
 Status TryWork(const std::function<Status()>& work) noexcept {
   try {
     return work();
   } catch (const std::exception&) {
-    return Status(Code::kInternal, kNoMemory);
+    return Status(Code::kInternal, kOutOfMemoryText);
   }
 }
 
@@ -51,7 +47,7 @@ Status Engine::Acquire(const EngineOptions& options, std::shared_ptr<Engine>* en
     if (Status status = OpenOrt(options.onnxruntime_path, &ort); !status.ok()) return status;
     engine->reset(new Engine(ort, options));
   } catch (const std::exception&) {
-    return Status(Code::kInternal, kNoMemory);
+    return Status(Code::kInternal, kOutOfMemoryText);
   }
   process_engine = *engine;
   return Status();
@@ -207,80 +203,6 @@ void Engine::Watch() {
     if (loop_pause_ns > 0) sweep.next_ns = std::min(sweep.next_ns, now_ns + loop_pause_ns);
     sweep.next_ns = std::min(sweep.next_ns, TrimIfDue(now_ns));
   }
-}
-
-int64_t Engine::TrimIfDue(int64_t now_ns) {
-  const int64_t due_ns = trim_due_ns_.load(std::memory_order_relaxed);
-  if (due_ns > now_ns) return due_ns;
-  trim_due_ns_.store(kNever, std::memory_order_relaxed);
-  // The allocator keeps what sessions and their making give back, for others that may never come.
-  malloc_trim(0);
-  return kNever;
-}
-
-Status Engine::Open(const SessionOptions& options, uint32_t* handle) {
-  Status status = TryOpen(options, handle);
-  TrimSoon();
-  return status;
-}
-
-Status Engine::TryOpen(const SessionOptions& options, uint32_t* handle) {
-  std::unique_ptr<ModelVersion> version;
-  try {
-    std::unique_ptr<Runner> model;
-    if (Status status = LoadRunner(*ort_, options, &model); !status.ok()) return status;
-    version = std::make_unique<ModelVersion>(std::move(model));
-  } catch (const std::bad_alloc&) {
-    return Status(Code::kModelInvalid, kNoMemory);
-  } catch (const std::exception& error) {
-    return Status(Code::kModelInvalid, std::string("the model cannot be loaded: ") + error.what());
-  }
-  for (size_t tried = 0; tried < kMostVersions; ++tried) {
-    const size_t i = next_version_.fetch_add(1, std::memory_order_relaxed) % kMostVersions;
-    ModelVersion* expected = nullptr;
-    if (!versions_[i].compare_exchange_strong(expected, version.get(), std::memory_order_acq_rel)) continue;
-    version.release();
-    *handle = static_cast<uint32_t>(i);
-    return Status();
-  }
-  return Status(Code::kInternal,
-                "expected at most " + std::to_string(kMostVersions) + " open model versions");
-}
-
-Status Engine::Start(uint32_t handle, StartOptions options) {
-  ModelVersion* version = Version(handle);
-  if (version == nullptr)
-    return Status(Code::kInternal, "no open model has handle " + std::to_string(handle));
-  try {
-    return version->Start(std::move(options), options_.inline_budget_ns, options_.longest_ns,
-                          options_.workers);
-  } catch (const std::bad_alloc&) {
-    return Status(Code::kModelInvalid, kNoMemory);
-  } catch (const std::exception& error) {
-    return Status(Code::kModelInvalid, std::string("the model cannot be started: ") + error.what());
-  }
-}
-
-ModelVersion* Engine::Take(uint32_t handle) {
-  return handle < kMostVersions ? versions_[handle].exchange(nullptr, std::memory_order_acq_rel) : nullptr;
-}
-
-void Engine::Free(ModelVersion* version) {
-  version->WaitUntilIdle();
-  delete version;
-  TrimSoon();
-}
-
-// Left to the watch: it locks the allocator, and a thread of low priority that loses its core meanwhile would
-// keep the loop waiting.
-void Engine::TrimSoon() {
-  int64_t none = kNever;
-  const int64_t due_ns = NowNs() + kTrimPauseNs;
-  if (trim_due_ns_.compare_exchange_strong(none, due_ns)) scheduler_.WakeWatch(due_ns);
-}
-
-void Engine::PutBack(uint32_t handle, ModelVersion* version) {
-  versions_[handle].store(version, std::memory_order_release);
 }
 
 }  // namespace sluice

@@ -17,6 +17,9 @@ void FailDropped(Request* const* requests, size_t count) noexcept;
 // What a client is told whose request found no memory.
 inline constexpr char kNoMemoryText[] = "out of memory for the request";
 
+// Of loads and the like; short enough that the message needs no memory itself.
+inline constexpr char kOutOfMemoryText[] = "out of memory";
+
 // What the clients of a run are told that has not ended by their deadline.
 inline constexpr char kLateText[] = "the deadline of the request passed while it was running";
 
