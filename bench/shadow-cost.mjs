@@ -100,6 +100,12 @@ function joined(turns, isShadowed) {
   return { perS: mean('perS'), p99Us: mean('p99Us') };
 }
 
+/** What two turns without a shadow differ by in one round: the machine's noise. */
+function noiseOf(turns) {
+  const [first, second] = turns.filter(({ fate: found }) => found === undefined);
+  return { perS: second.perS / first.perS, p99Us: second.p99Us / first.p99Us };
+}
+
 function told(name, ratios, isMet) {
   const { median, min, max } = summary(ratios);
   console.log(
@@ -111,6 +117,7 @@ function told(name, ratios, isMet) {
 async function measure(server, request, words) {
   const before = memoryMiB(server.pid);
   const pairs = [];
+  const noise = [];
   const total = { sampled: 0, compared: 0, dropped: 0, failed: 0, waiting: 0, apart: 0 };
   for (let round = 0; round < Number(values.rounds); round += 1) {
     const turns = [];
@@ -118,6 +125,7 @@ async function measure(server, request, words) {
       turns.push(await turn(server, request, round % 2 === 0 ? isShadowed : !isShadowed, words));
     for (const { fate: found } of turns) for (const key of Object.keys(found ?? {})) total[key] += found[key];
     pairs.push({ without: joined(turns, false), shadowed: joined(turns, true) });
+    noise.push(noiseOf(turns));
     const { without, shadowed } = pairs.at(-1);
     console.log(
       `  round ${round + 1}: ${Math.round(without.perS)} -> ${Math.round(shadowed.perS)} requests/s, p99 ${without.p99Us.toFixed(0)} -> ${shadowed.p99Us.toFixed(0)} us`,
@@ -141,6 +149,15 @@ async function measure(server, request, words) {
     pairs.map(({ without, shadowed }) => shadowed.p99Us / without.p99Us),
     (ratio) => ratio <= 1 + MOST_COST,
   );
+  for (const [name, key] of [
+    ['throughput', 'perS'],
+    ['p99', 'p99Us'],
+  ]) {
+    const { median, min, max } = summary(noise.map((one) => one[key]));
+    console.log(
+      `  ${name} of two turns without, one over the other: ${median.toFixed(3)} (${min.toFixed(3)} .. ${max.toFixed(3)})`,
+    );
+  }
   return isFast && isPrompt && sampled > 0 && apart === 0 && failed === 0;
 }
 
