@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { keepAwake } from './awake.mjs';
 import { capture } from './block.mjs';
 import { buildProduct } from './build.mjs';
 import { GENERATOR, ROOT } from './paths.mjs';
@@ -122,6 +123,7 @@ async function run(name) {
   mkdirSync(join(folder, 'requests'));
   const serve = ['dist/cli/main.js', 'serve', repository, '--port=0', '--admin-port=0', '--log-level=error'];
   const server = await startServer(serve);
+  const endAwake = keepAwake();
   try {
     const requests = await requestWords(server, join(folder, 'requests'));
     const words = ['--mode', 'poisson', '--rate', values.rate, '--connections', values.connections];
@@ -136,6 +138,7 @@ async function run(name) {
     const [result, { plan, firstBadMs }] = await Promise.all([load, watch(server, () => isOver)]);
     return judge({ name, ends, meetsClients, result, plan, firstBadMs });
   } finally {
+    endAwake();
     await server.stop();
     rmSync(folder, { recursive: true, force: true });
   }

@@ -8,6 +8,8 @@ import { SluiceError } from '../core/errors.js';
 import {
   decide,
   latencyLimitUs,
+  LEAST_FOR_P99,
+  stepName,
   type CanaryAction,
   type CanaryFacts,
   type SideFacts,
@@ -75,6 +77,10 @@ export class Canary {
   private current: CanaryState = 'RUNNING';
   private step: StepState;
   private begun: CanaryFacts;
+  /** Since when the baseline is measured, for the bound of the whole plan. */
+  private readonly measured: CanaryFacts;
+  /** Takes traffic, and waits for that bound. */
+  private waiting: { readonly index: number; readonly reason: string } | undefined;
   private readonly lines: CanaryLogLine[] = [];
   private lastReason = '';
   private turn: Promise<void> = Promise.resolve();
@@ -82,7 +88,7 @@ export class Canary {
 
   constructor(private readonly options: CanaryOptions) {
     const { plan } = options;
-    this.begun = options.facts();
+    this.begun = this.measured = options.facts();
     this.step = { plan, step: 0, beganMs: options.nowMs(), latencyLimitUs: undefined };
   }
 
@@ -132,11 +138,12 @@ export class Canary {
   async tick(): Promise<void> {
     await this.inTurn(async () => {
       if (this.current !== 'RUNNING') return;
-      const { options } = this;
+      const { options, waiting } = this;
+      if (waiting !== undefined && options.facts().candidateReady) {
+        await this.orHold('advance', 'plan', () => this.enter(waiting.index, waiting.reason));
+        return;
+      }
       const facts = since(options.facts(), this.begun);
-      // Fixed for the whole step once known: a bound that moved with the data would not keep its false-alarm rate.
-      const limitUs = this.step.latencyLimitUs ?? latencyLimitUs(options.plan, facts.baseline);
-      this.step = { ...this.step, latencyLimitUs: limitUs };
       const { action, reason } = decide(this.step, facts, options.nowMs());
       // Every look has a reason; only a move is worth a line.
       this.lastReason = reason;
@@ -201,10 +208,19 @@ export class Canary {
     const { plan, control } = this.options;
     const wasHeld = this.current === 'HELD' && by === 'plan';
     if (wasHeld) return;
-    try {
+    await this.orHold(action, by, async () => {
       if (action === 'advance') await this.enter(this.step.step + 1, reason);
       if (action === 'promote') await control.promote(plan, by, reason);
       if (action === 'rollback') await control.rollBack(plan, by, reason);
+    });
+    if (action === 'promote') this.current = 'PROMOTED';
+    if (action === 'rollback') this.current = 'ROLLED_BACK';
+    this.write(action, by, reason);
+  }
+
+  private async orHold(action: CanaryAction, by: string, move: () => Promise<void>): Promise<void> {
+    try {
+      await move();
     } catch (error) {
       const told = error instanceof Error ? error.message : String(error);
       // Nothing more is done on its own until a human has looked.
@@ -212,17 +228,37 @@ export class Canary {
       this.write('fault', by, `${action} failed, the plan is held: ${told}.`);
       throw error;
     }
-    if (action === 'promote') this.current = 'PROMOTED';
-    if (action === 'rollback') this.current = 'ROLLED_BACK';
-    this.write(action, by, reason);
   }
 
   private async enter(index: number, reason: string): Promise<void> {
     const { plan, control, facts, nowMs } = this.options;
     const step = plan.steps[index];
+    const limitUs = this.step.latencyLimitUs ?? this.measureLimitUs();
+    if (step?.weight !== undefined && plan.limits.p99Ratio !== undefined && limitUs === undefined) {
+      // A split that is left of an earlier time must not give the candidate traffic meanwhile.
+      if (this.waiting === undefined && index === 0) await control.share(plan, 0, 0, reason);
+      this.waiting = { index, reason };
+      return;
+    }
+    this.waiting = undefined;
     await control.share(plan, step?.shadowPercent ?? 0, step?.weight ?? 0, reason);
     this.begun = facts();
-    this.step = { plan, step: index, beganMs: nowMs(), latencyLimitUs: undefined };
+    this.step = { plan, step: index, beganMs: nowMs(), latencyLimitUs: limitUs };
+  }
+
+  /**
+   * While the candidate has no traffic yet, and for the whole plan: one that is slow can make the baseline, which shares its
+   * cores, as slow; and a bound that moved with the data would not keep its false-alarm rate.
+   */
+  private measureLimitUs(): number | undefined {
+    const { plan, facts } = this.options;
+    const { baseline } = since(facts(), this.measured);
+    const limitUs = latencyLimitUs(plan, baseline);
+    if (limitUs === undefined)
+      this.lastReason =
+        `${stepName(plan, this.waiting?.index ?? 0)}: waiting for the p99 of version ${plan.baseline}, the baseline, without the ` +
+        `candidate beside it: ${baseline.requests} of ${LEAST_FOR_P99} requests.`;
+    return limitUs;
   }
 
   private write(action: CanaryLogLine['action'], by: string, reason: string): void {

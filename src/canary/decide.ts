@@ -40,7 +40,7 @@ export interface StepState {
   /** From 0. */
   readonly step: number;
   readonly beganMs: number;
-  /** What the baseline's p99 was when there was enough of it, times the limit; undefined until then. */
+  /** What the baseline's p99 was before the candidate had traffic, times the limit; undefined where nobody asks. */
   readonly latencyLimitUs: number | undefined;
 }
 
@@ -66,7 +66,7 @@ function tell({ name, hits, trials, limit }: Judgement): string {
   return `${name} ${seen}, limit ${percent(limit)}`;
 }
 
-function stepName(plan: CanaryPlan, index: number): string {
+export function stepName(plan: CanaryPlan, index: number): string {
   const step = plan.steps[index];
   const what = step?.weight === undefined ? `shadow ${step?.shadowPercent} %` : `weight ${step.weight} %`;
   return `step ${index + 1} of ${plan.steps.length} (${what})`;

@@ -98,8 +98,8 @@ while (swaps < SWAPS) {
 await wait(500);
 load.stop();
 neighbour.stop();
-const [seen, beside] = await Promise.all([load.result, neighbour.result]);
 await readEvents();
+const [seen, beside] = await Promise.all([load.result, neighbour.result]);
 const after = processFacts(server.pid);
 endAwake();
 await server.stop();

@@ -224,6 +224,36 @@ t.test('a plan goes through its steps to the end, each counted from its own begi
   t.same(moves, []);
 });
 
+t.test(
+  'the bound of latency is taken before the candidate has traffic, and stays for the whole plan',
+  async (t) => {
+    const steps = [{ weight: 10 }, { weight: 50 }];
+    const plan = canaryPlan.parse({ candidate: '2', baseline: '1', steps, limits: { p99Ratio: 1.5 } });
+    const { canary, moves, world } = await rig(plan);
+    t.same(moves.splice(0), ['shadow 0 weight 0'], 'what an earlier split gave the candidate is taken away');
+    world.facts = { ...NOTHING, baseline: quick(499) };
+    await canary.tick();
+    t.same(moves, []);
+    t.match(canary.status(), { state: 'RUNNING', reason: /^step 1 of 2 .*waiting for the p99 .*499 of 500/ });
+    world.facts = { ...NOTHING, baseline: quick(500) };
+    await canary.tick();
+    t.same(moves.splice(0), ['shadow 0 weight 10']);
+    world.facts = { ...NOTHING, baseline: quick(2000), candidate: quick(1500) };
+    await canary.tick();
+    t.same(moves.splice(0), ['shadow 0 weight 50']);
+    // The candidate takes the cores of both: within 1.5 times of a baseline that is as slow by now.
+    world.facts = { ...NOTHING, baseline: quick(4000, 0, 1500), candidate: quick(3500, 0, 1500) };
+    await canary.tick();
+    t.same(moves.splice(0), ['rollback by plan']);
+    t.match(canary.log.at(-1), { reason: /slower than 1\.50 ms 1500 of 2000/ });
+
+    const gone = await rig(plan);
+    gone.world.facts = { ...NOTHING, candidateReady: false };
+    await gone.canary.tick();
+    t.equal(gone.canary.state, 'ROLLED_BACK', 'a candidate that goes meanwhile ends the plan');
+  },
+);
+
 t.test('a human is obeyed at any time', async (t) => {
   const { canary, moves, lines, world } = await rig();
   canary.hold('ann');
@@ -258,6 +288,10 @@ t.test('a human is obeyed at any time', async (t) => {
 t.test('a move that fails holds the plan and says why', async (t) => {
   const { canary, lines, world } = await rig();
   world.facts = { ...NOTHING, compared: 1000 };
+  await canary.tick();
+  await canary.tick();
+  t.match(canary.status(), { reason: /^step 2 of 3 .*waiting for the p99 .*0 of 500/ });
+  world.facts = { ...world.facts, baseline: quick(500) };
   world.fails = true;
   await t.rejects(canary.tick(), /cannot be written/);
   t.equal(canary.state, 'HELD');
