@@ -85,7 +85,8 @@ namespace sluice::test {
 
 namespace {
 constexpr int64_t kMostRounds = 20'000;
-constexpr int kMostLooks = 100'000;
+// A minute at least: a thread of the idle class may wait that long on a machine that has much to do.
+constexpr int kMostLooks = 600'000;
 constexpr auto kPause = std::chrono::microseconds(100);
 }  // namespace
 
