@@ -108,28 +108,41 @@ Napi::Value OpenModel(const Napi::CallbackInfo& info) {
 Napi::Value StartModel(const Napi::CallbackInfo& info) {
   Engine* engine = OpenStateOf(info)->engine();
   const uint32_t handle = info[0].As<Napi::Number>();
-  return InBackground(
-      info,
-      [engine, handle, options = ToStartOptions(info[1].As<Napi::Object>())] {
-        return engine->Start(handle, options);
-      },
-      [engine, handle](Napi::Env env) -> Napi::Value {
-        ModelVersion* version = engine->Version(handle);
-        auto report = Napi::Object::New(env);
-        report.Set("execution", version->runs_inline() ? "inline" : "worker");
-        report.Set("batchLimitRows", static_cast<double>(version->limit_rows()));
-        report.Set("warmupMs", static_cast<double>(version->warm_up_ns()) / 1e6);
-        report.Set("costUs", FromCosts(env, version->cost().points()));
-        auto by_length = Napi::Array::New(env);
-        for (const LengthCost& cost : version->length_costs()) {
-          auto pair = Napi::Array::New(env, 2);
-          pair.Set(0u, static_cast<double>(cost.length));
-          pair.Set(1u, FromCosts(env, cost.points));
-          by_length.Set(by_length.Length(), pair);
-        }
-        report.Set("costUsByLength", by_length);
-        return report;
-      });
+  StartOptions options = ToStartOptions(info[1].As<Napi::Object>());
+  options.warm_up_rows = info[2].As<Napi::Number>().Int64Value();
+  ModelVersion* held = engine->Version(handle);
+  if (held == nullptr) throw Napi::Error::New(info.Env(), "no open model has this handle");
+  // Whoever waits no longer for the warm-up closes the version under it.
+  held->Hold();
+  const auto start = [engine, handle, held, options] {
+    Status status = engine->Start(handle, options);
+    held->LetGo();
+    return status;
+  };
+  const auto settle = [engine, handle](Napi::Env env) -> Napi::Value {
+    ModelVersion* version = engine->Version(handle);
+    if (version == nullptr) throw Napi::Error::New(env, "the model was closed while it started");
+    auto report = Napi::Object::New(env);
+    report.Set("execution", version->runs_inline() ? "inline" : "worker");
+    report.Set("batchLimitRows", static_cast<double>(version->limit_rows()));
+    report.Set("warmupMs", static_cast<double>(version->warm_up_ns()) / 1e6);
+    report.Set("costUs", FromCosts(env, version->cost().points()));
+    auto by_length = Napi::Array::New(env);
+    for (const LengthCost& cost : version->length_costs()) {
+      auto pair = Napi::Array::New(env, 2);
+      pair.Set(0u, static_cast<double>(cost.length));
+      pair.Set(1u, FromCosts(env, cost.table.points()));
+      by_length.Set(by_length.Length(), pair);
+    }
+    report.Set("costUsByLength", by_length);
+    return report;
+  };
+  try {
+    return InBackground(info, start, settle);
+  } catch (...) {
+    held->LetGo();
+    throw;
+  }
 }
 
 Napi::Value CloseModel(const Napi::CallbackInfo& info) {

@@ -31,9 +31,9 @@ int64_t TimeLeftNs(const ModelVersion& version, double timeout_ms) {
 Code UnreadRefusal(AddonState* state, const ModelVersion& version, uint32_t handle, uint8_t priority,
                    int64_t now_ns, int64_t deadline_ns) {
   if (version.runs_inline() && priority != kBackgroundPriority) return Code::kOk;
-  const int64_t rows = 1 + state->batcher()->RowsForWorkers(handle);
   const Code code =
-      version.queue()->Refusal(priority, rows, now_ns, deadline_ns, state->engine()->scheduler()->load());
+      version.queue()->Refusal(priority, 1, now_ns, deadline_ns, state->engine()->scheduler()->load(),
+                               state->batcher()->UnitsForWorkers(handle));
   if (code == Code::kQueueFull) state->batcher()->rest()->Refused(&version, now_ns, deadline_ns);
   return code;
 }

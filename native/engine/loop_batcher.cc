@@ -14,7 +14,7 @@ constexpr int64_t kTickBudgetNs = 500'000;
 constexpr size_t kMostLoopBytes = 64 * 1024;
 
 bool FitsLoop(const ModelVersion& version, const Request& request) {
-  if (!version.runs_inline() || request.rows > version.limit_rows()) return false;
+  if (!version.runs_inline() || request.rows > version.LimitRows(request.shape_key)) return false;
   if (request.priority == kBackgroundPriority) return false;
   size_t bytes = 0;
   for (const RequestInput& input : request.inputs) bytes += input.byte_count;
@@ -46,7 +46,7 @@ void LoopBatcher::Add(ModelVersion* version, uint32_t handle, Request* request) 
     Append(&queue->for_loop, request);
   } else {
     Append(&queue->for_workers, request);
-    queue->rows_for_workers += request->rows;
+    queue->units_for_workers += version->may_batch() ? request->rows : 1;
   }
 }
 
@@ -69,7 +69,7 @@ void LoopBatcher::Flush() {
   // Workers first: they can begin while the loop runs its own.
   for (TickQueue* queue : touched_) {
     if (!queue->for_workers.empty()) SubmitToWorkers(queue->version, &queue->for_workers);
-    queue->rows_for_workers = 0;
+    queue->units_for_workers = 0;
   }
   for (TickQueue* queue : touched_) RunOnLoop(queue, &now_ns, &spent_ns);
   touched_.clear();
@@ -96,7 +96,8 @@ void LoopBatcher::RunOnLoop(TickQueue* queue, int64_t* clock_ns, int64_t* spent_
       CompleteOnLoop(version, dropped_, now_ns);
     }
     if (batch_.requests.empty()) continue;
-    if (*spent_ns > 0 && *spent_ns + version->cost().EstimateNs(batch_.rows) > kTickBudgetNs) {
+    const int64_t estimate_ns = version->EstimateNs(batch_.rows, batch_.requests[0]->shape_key);
+    if (*spent_ns > 0 && *spent_ns + estimate_ns > kTickBudgetNs) {
       SubmitToWorkers(version, &batch_.requests);
       queue->for_loop.erase(queue->for_loop.begin(),
                             queue->for_loop.begin() + static_cast<std::ptrdiff_t>(queue->first));
@@ -123,7 +124,7 @@ void LoopBatcher::TakeBatch(TickQueue* queue, int64_t now_ns) {
   dropped_.clear();
   others_.clear();
   std::vector<Request*>& waiting = queue->for_loop;
-  const int64_t limit = queue->version->may_batch() ? queue->version->limit_rows() : 1;
+  int64_t limit = 1;
   size_t i = queue->first;
   for (; i < waiting.size() && batch_.rows < limit; ++i) {
     Request* request = waiting[i];
@@ -131,8 +132,11 @@ void LoopBatcher::TakeBatch(TickQueue* queue, int64_t now_ns) {
     if (is_cancelled || request->deadline_ns <= now_ns) {
       request->drop_code = is_cancelled ? Code::kCancelled : Code::kDeadlinePassed;
       dropped_.push_back(request);
-    } else if (batch_.requests.empty() ||
-               (batch_.rows + request->rows <= limit && MayShareRun(*batch_.requests[0], *request))) {
+    } else if (batch_.requests.empty()) {
+      if (queue->version->may_batch()) limit = queue->version->LimitRows(request->shape_key);
+      batch_.requests.push_back(request);
+      batch_.rows = request->rows;
+    } else if (batch_.rows + request->rows <= limit && MayShareRun(*batch_.requests[0], *request)) {
       batch_.requests.push_back(request);
       batch_.rows += request->rows;
     } else {

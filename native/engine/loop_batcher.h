@@ -29,9 +29,9 @@ class LoopBatcher {
   // End of the tick. Finished requests wait in the port afterwards.
   void Flush();
   LoopRest* rest() { return &rest_; }
-  // Rows of this tick that will wait for a worker.
-  int64_t RowsForWorkers(uint32_t handle) const {
-    return handle < queues_.size() && queues_[handle] != nullptr ? queues_[handle]->rows_for_workers : 0;
+  // Rows of this tick that will wait for a worker; without batching, requests.
+  int64_t UnitsForWorkers(uint32_t handle) const {
+    return handle < queues_.size() && queues_[handle] != nullptr ? queues_[handle]->units_for_workers : 0;
   }
 
  private:
@@ -43,7 +43,7 @@ class LoopBatcher {
     std::vector<Request*> for_loop;  // consumed from `first`
     size_t first = 0;
     std::vector<Request*> for_workers;
-    int64_t rows_for_workers = 0;
+    int64_t units_for_workers = 0;
   };
 
   void Append(std::vector<Request*>* list, Request* request);

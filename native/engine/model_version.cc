@@ -65,7 +65,7 @@ Status ModelVersion::Start(StartOptions options, int64_t inline_budget_ns, int64
   auto place = TakePlace();
   const ReadClock run_clock = model_->load_facts().runs_on_caller ? ThreadCpuNs : NowNs;
   const std::vector<CostTable> tables =
-      WarmUp(spec_, place->slot.get(), &place->input, kWarmUpBudgetNs, run_clock);
+      WarmUp(spec_, place->slot.get(), &place->input, {kWarmUpBudgetNs, options.warm_up_rows}, run_clock);
   cost_ = tables[0];
   if (Status status = TryLengths(spec_, place.get()); !status.ok()) return status;
   ReturnPlace(std::move(place));
@@ -94,26 +94,50 @@ Status ModelVersion::Start(StartOptions options, int64_t inline_budget_ns, int64
   }
   // A lane that waits for company, or keeps an order across ticks, has its place with the workers.
   const bool may_run_inline = batch.max_queue_delay_ns == 0 && !rules.keeps_order;
-  const int64_t full_batch_ns = cost_.EstimateNs(batch.limit_rows);
   queue_ = std::make_unique<VersionQueue>(std::move(rules), &cost_);
-  const double longest_scale = SeedLengths(tables);
-  choice_.Start(options.execution, may_run_inline || options.execution == Execution::kInline,
-                static_cast<int64_t>(static_cast<double>(full_batch_ns) * longest_scale), inline_budget_ns);
+  SeedLengths(tables);
+  choice_.Start(options.execution, may_run_inline || options.execution == Execution::kInline, FullBatchNs(),
+                inline_budget_ns);
   return Status();
 }
 
-double ModelVersion::SeedLengths(const std::vector<CostTable>& tables) {
-  if (!spec_.has_padding() || MeasuredLengths(spec_) != spec_.padding[0].lengths.size()) return 1;
-  double longest_scale = 1;
+void ModelVersion::SeedLengths(const std::vector<CostTable>& tables) {
+  if (!spec_.has_padding() || MeasuredLengths(spec_) != spec_.padding[0].lengths.size()) return;
   for (size_t bucket = 0; bucket < tables.size(); ++bucket) {
-    length_costs_.push_back({spec_.padding[0].lengths[bucket], tables[bucket].points()});
-    const double scale = ScaleBetween(length_costs_.back().points, length_costs_[0].points);
-    if (scale <= 0) continue;
-    queue_->SeedShape(InputShapeKey(spec_, InputsAt(spec_, bucket)), scale,
-                      tables[bucket].KneeRows(spec_.max_batch_rows));
-    longest_scale = std::max(longest_scale, scale);
+    const uint64_t shape_key = InputShapeKey(spec_, InputsAt(spec_, bucket));
+    const double scale = ScaleBetween(tables[bucket].points(), tables[0].points());
+    int64_t limit_rows = queue_->limit_rows();
+    if (scale > 0) {
+      const int64_t knee_rows = tables[bucket].KneeRows(spec_.max_batch_rows);
+      queue_->SeedShape(shape_key, scale, knee_rows);
+      if (queue_->rules().follows_knee) limit_rows = knee_rows;
+    }
+    length_costs_.push_back({spec_.padding[0].lengths[bucket], shape_key, limit_rows, tables[bucket]});
   }
-  return longest_scale;
+}
+
+const LengthCost* ModelVersion::LengthOf(uint64_t shape_key) const {
+  for (const LengthCost& cost : length_costs_) {
+    if (cost.shape_key == shape_key) return &cost;
+  }
+  return nullptr;
+}
+
+int64_t ModelVersion::LimitRows(uint64_t shape_key) const {
+  const LengthCost* length = LengthOf(shape_key);
+  return length == nullptr ? limit_rows() : std::min(length->limit_rows, limit_rows());
+}
+
+int64_t ModelVersion::EstimateNs(int64_t rows, uint64_t shape_key) const {
+  const LengthCost* length = LengthOf(shape_key);
+  return (length == nullptr ? cost_ : length->table).EstimateNs(rows);
+}
+
+int64_t ModelVersion::FullBatchNs() const {
+  int64_t most_ns = cost_.EstimateNs(limit_rows());
+  for (const LengthCost& cost : length_costs_)
+    most_ns = std::max(most_ns, cost.table.EstimateNs(LimitRows(cost.shape_key)));
+  return most_ns;
 }
 
 void ModelVersion::NoteInlineRun(const Batch& batch, int64_t run_ns, int64_t now_ns) {

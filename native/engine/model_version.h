@@ -27,12 +27,16 @@ struct StartOptions {
   // Of the queue, what the configuration says; warm-up adds the rest.
   QueueRules queue;
   Execution execution = Execution::kAuto;
-  int64_t longest_ns = 0;  // 0: the engine's
+  int64_t longest_ns = 0;    // 0: the engine's
+  int64_t warm_up_rows = 0;  // of the largest batch that warm-up makes; 0: the model's maximum
 };
 
+// Runs of one length of a padding rule.
 struct LengthCost {
   int64_t length = 0;
-  std::vector<CostPoint> points;
+  uint64_t shape_key = 0;
+  int64_t limit_rows = 1;  // that a batch of it is filled to
+  CostTable table;
 };
 
 // The memory of one run at a time.
@@ -66,8 +70,10 @@ class ModelVersion {
   // What warm-up measured for each length of the padding rule; empty where there is none.
   const std::vector<LengthCost>& length_costs() const { return length_costs_; }
   bool may_batch() const { return queue_->rules().may_batch; }
-  // Rows that a batch is filled to.
+  // Rows that a batch is filled to at most, and at one shape.
   int64_t limit_rows() const { return queue_->limit_rows(); }
+  int64_t LimitRows(uint64_t shape_key) const;
+  int64_t EstimateNs(int64_t rows, uint64_t shape_key) const;
   VersionQueue* queue() const { return queue_.get(); }
   int64_t warm_up_ns() const { return warm_up_ns_; }
   // From submit to answer.
@@ -121,8 +127,11 @@ class ModelVersion {
   VersionStats stats;
 
  private:
-  // The tables of warm-up, the shortest length first; answers what the longest costs beside it.
-  double SeedLengths(const std::vector<CostTable>& tables);
+  // The tables of warm-up, the shortest length first.
+  void SeedLengths(const std::vector<CostTable>& tables);
+  // Of the length that costs most.
+  int64_t FullBatchNs() const;
+  const LengthCost* LengthOf(uint64_t shape_key) const;
   void CountSlabs(RunPlace* place);
 
   std::unique_ptr<Runner> model_;

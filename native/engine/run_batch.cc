@@ -136,6 +136,11 @@ int64_t RunBatch(ModelVersion* version, Batch* batch, int64_t now_ns) noexcept {
     for (; done < count; ++done) {
       Request* request = batch->requests[done];
       place->times.begun_ns = NowNs();
+      const bool is_gone = request->is_cancelled.load(std::memory_order_relaxed);
+      if (is_gone || request->deadline_ns <= place->times.begun_ns) {
+        FailRefused(*version, is_gone ? Code::kCancelled : Code::kDeadlinePassed, request);
+        continue;
+      }
       size_t alone_done = 0;
       const Status alone = TryRun(version, place.get(), &request, 1, request->part_rows, &alone_done);
       if (alone_done == 0) FailRequest(version, request, alone);

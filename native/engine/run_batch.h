@@ -11,7 +11,8 @@ namespace sluice {
 
 // Afterwards every request of the batch has its code, and its reply once all of its rows have been run; none
 // is completed yet. A failing run of several requests is repeated once per request, so that it fails only
-// those that make it fail; so is one that finds no memory. Answers the time spent, ns.
+// those that make it fail; so is one that finds no memory. Nobody's run is repeated who is gone or too late.
+// Answers the time spent, ns.
 int64_t RunBatch(ModelVersion* version, Batch* batch, int64_t now_ns) noexcept;
 
 }  // namespace sluice

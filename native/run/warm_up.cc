@@ -12,12 +12,11 @@ constexpr int kMostRunsPerSize = 20;
 constexpr int kLeastRunsPerSize = 5;
 constexpr int64_t kEnoughPerSizeNs = 20'000'000;
 
-CostTable WarmUpLength(const ModelSpec& spec, RunSlot* slot, BatchInput* input, size_t bucket,
-                       int64_t budget_ns, ReadClock run_clock) {
+CostTable WarmUpLength(int64_t most_rows, RunSlot* slot, BatchInput* input, size_t bucket, int64_t budget_ns,
+                       ReadClock run_clock) {
   CostTable table;
   std::vector<RunTensor> outputs;
   const int64_t begin_ns = NowNs();
-  const int64_t most_rows = spec.has_batch_dim() ? spec.max_batch_rows : 1;
   for (int64_t rows = 1;; rows = std::min(rows * 2, most_rows)) {
     int64_t best_ns = std::numeric_limits<int64_t>::max();
     const int64_t size_begin_ns = NowNs();
@@ -50,13 +49,15 @@ size_t MeasuredLengths(const ModelSpec& spec) {
   return spec.padding[0].lengths.size();
 }
 
-std::vector<CostTable> WarmUp(const ModelSpec& spec, RunSlot* slot, BatchInput* input, int64_t budget_ns,
-                              ReadClock run_clock) {
+std::vector<CostTable> WarmUp(const ModelSpec& spec, RunSlot* slot, BatchInput* input,
+                              const WarmUpLimits& limits, ReadClock run_clock) {
   const size_t count = MeasuredLengths(spec);
+  int64_t most_rows = spec.has_batch_dim() ? spec.max_batch_rows : 1;
+  if (limits.most_rows > 0) most_rows = std::min(most_rows, limits.most_rows);
   std::vector<CostTable> tables;
   for (size_t bucket = 0; bucket < count; ++bucket)
-    tables.push_back(
-        WarmUpLength(spec, slot, input, bucket, budget_ns / static_cast<int64_t>(count), run_clock));
+    tables.push_back(WarmUpLength(most_rows, slot, input, bucket,
+                                  limits.budget_ns / static_cast<int64_t>(count), run_clock));
   return tables;
 }
 

@@ -7,11 +7,10 @@
 namespace sluice {
 
 struct QueueFacts {
-  int64_t rows_ahead = 0;   // waiting rows of the same or a higher level
-  int64_t rows = 1;         // the request's own
-  int64_t limit_rows = 1;   // rows of a full batch
-  int64_t batch_ns = 0;     // cautious estimate of a full batch; 0 = nothing is known
-  int64_t own_ns = 0;       // cautious estimate of the request's own rows
+  int64_t rows_ahead = 0;  // waiting rows of the same or a higher level that go first; without batching, runs
+  int64_t limit_rows = 1;  // rows of a full batch
+  int64_t batch_ns = 0;    // cautious estimate of a full batch; 0 = nothing is known
+  int64_t own_ns = 0;      // cautious estimate of the request's own rows
   int64_t residual_ns = 0;  // until a run may start
   int parallel_runs = 1;    // runs of the version at the same time
   double crowding = 1;      // versions that want a worker, per worker; at least 1

@@ -8,9 +8,6 @@ namespace sluice {
 
 namespace {
 
-// A request is cut only where its run would be longer than this: a shorter one is in nobody's way.
-constexpr int64_t kLongRunNs = 4'000'000;
-
 int Rank(const Lane& lane) { return lane.level * 2 + (lane.is_delayed ? 1 : 0); }
 
 }  // namespace
@@ -35,10 +32,10 @@ const Lane* VersionQueue::ReadyLane(int64_t now_ns, bool may_background, BatchDe
       const int order = Rank(*lane) - Rank(*best);
       if (order > 0 || (order == 0 && lane->first->queued_ns >= best->first->queued_ns)) continue;
     }
-    LaneFacts facts{lane->rows, lane->first->submitted_ns, kNever};
+    LaneFacts facts{lane->rows, lane->first->submitted_ns, kNever, LimitOf(lane->first->shape_key)};
     if (rules_.batch.max_queue_delay_ns > 0 && lane->earliest_deadline_ns != kNever) {
       facts.latest_start_ns = lane->earliest_deadline_ns -
-                              2 * EstimateNs(std::min(lane->rows, limit_rows()), lane->first->shape_key);
+                              2 * EstimateNs(std::min(lane->rows, facts.limit_rows), lane->first->shape_key);
     }
     const BatchDecision decision = DecideBatch(rules_.batch, facts, now_ns);
     if (decision.may_run) {
@@ -73,20 +70,13 @@ void VersionQueue::Take(const TakeTerms& terms, Batch* batch, std::vector<Reques
   batch->held_since_ns = lane->held_since_ns;
   lane->held_since_ns = 0;
   const uint64_t shape_key = lane->first->shape_key;
-  const double scale = ScaleOf(shape_key);
-  const auto rows_within = [&](int64_t run_ns) {
-    if (scale <= 0 || cost_->empty()) return rules_.most_run_rows;
-    return cost_->RowsWithin(static_cast<int64_t>(static_cast<double>(run_ns) / scale), rules_.most_run_rows);
-  };
   Plan plan;
   plan.now_ns = terms.now_ns;
-  plan.limit_rows = std::max<int64_t>(decision.take_rows, 1);
-  // A longer shape has its knee at fewer rows.
-  if (const int64_t own = shape_costs_.LimitOf(shape_key); own > 0)
-    plan.limit_rows = std::min(plan.limit_rows, own);
-  plan.chunk_rows = rules_.may_batch ? std::max(limit_rows(), rows_within(kLongRunNs)) : rules_.most_run_rows;
+  // Without batching a run is one request, or a piece of one that may be split.
+  plan.limit_rows = rules_.may_batch ? std::max<int64_t>(decision.take_rows, 1) : rules_.most_run_rows;
+  plan.chunk_rows = ChunkRows(shape_key);
   if (terms.quantum_ns > 0) {
-    const int64_t quantum_rows = rows_within(terms.quantum_ns);
+    const int64_t quantum_rows = RowsWithin(terms.quantum_ns, shape_key);
     plan.limit_rows = std::min(plan.limit_rows, quantum_rows);
     if (rules_.may_batch) plan.chunk_rows = std::min(plan.chunk_rows, quantum_rows);
   }

@@ -12,9 +12,10 @@ constexpr int64_t kShortestWaitNs = 100'000;
 BatchDecision DecideBatch(const BatchRules& rules, const LaneFacts& facts, int64_t now_ns) {
   BatchDecision decision;
   decision.may_run = true;
-  decision.take_rows = rules.limit_rows;
-  if (facts.rows >= rules.limit_rows) decision.release = Release::kFull;
-  if (facts.rows >= rules.limit_rows || rules.max_queue_delay_ns <= 0) return decision;
+  const int64_t limit_rows = std::min(rules.limit_rows, facts.limit_rows);
+  decision.take_rows = limit_rows;
+  if (facts.rows >= limit_rows) decision.release = Release::kFull;
+  if (facts.rows >= limit_rows || rules.max_queue_delay_ns <= 0) return decision;
 
   const int64_t release_ns = std::min(facts.oldest_ns + rules.max_queue_delay_ns, facts.latest_start_ns);
   decision.release = Release::kDelayOver;
@@ -22,7 +23,7 @@ BatchDecision DecideBatch(const BatchRules& rules, const LaneFacts& facts, int64
 
   // Triton's rule: the largest preferred size that is reached is sent at once, what is over waits on.
   for (auto size = rules.preferred_rows.rbegin(); size != rules.preferred_rows.rend(); ++size) {
-    if (*size < rules.limit_rows && facts.rows >= *size) {
+    if (*size < limit_rows && facts.rows >= *size) {
       decision.take_rows = *size;
       decision.release = Release::kPreferred;
       return decision;

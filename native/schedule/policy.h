@@ -19,6 +19,7 @@ struct LaneFacts {
   int64_t rows = 0;                  // waiting rows
   int64_t oldest_ns = 0;             // when the oldest of them was submitted
   int64_t latest_start_ns = kNever;  // a batch that starts later misses a deadline
+  int64_t limit_rows = kNever;       // of the lane's shape, where it is less than that of the rules
 };
 
 struct BatchDecision {

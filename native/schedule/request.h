@@ -105,6 +105,7 @@ struct Request {
   int64_t start_by_ns = kNever;  // the queue timeout of its level
   int64_t queued_ns = 0;         // since when it stands in its lane
   size_t bytes = 0;              // what the queue counts for it
+  int64_t next_units = 0;        // and of its next run
   Code drop_code = Code::kOk;    // why it left the queue without a run
   Code early_code = Code::kOk;   // what its client was told while it was still running
 

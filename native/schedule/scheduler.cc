@@ -158,7 +158,8 @@ void Scheduler::Begin(VersionQueue* queue, int64_t now_ns, Run* run) {
   running_.push_back(run);
   paid_floor_ns_ = std::max(paid_floor_ns_, queue->share.paid_ns());
   queue->share.Pay(run->estimate_ns);
-  queue->RunStarted(now_ns + run->estimate_ns);
+  queue->RunStarted();
+  TellBusy(queue);
   if (IsBackground(*run)) ++background_runs_;
   PublishFreeWorker();
   int64_t due_ns = run->late_at_ns();
@@ -173,14 +174,10 @@ void Scheduler::Ended(Run* run, int64_t now_ns) {
   running_.pop_back();
   if (IsBackground(*run)) --background_runs_;
   VersionQueue* queue = run->queue;
-  int64_t earliest_end_ns = 0;
-  for (const Run* other : running_) {
-    const int64_t end_ns = other->started_ns + other->estimate_ns;
-    if (other->queue == queue && (earliest_end_ns == 0 || end_ns < earliest_end_ns)) earliest_end_ns = end_ns;
-  }
   const int64_t run_ns = now_ns - run->started_ns;
   queue->share.Pay(run_ns - run->estimate_ns);
-  queue->RunEnded(run->batch, run_ns, now_ns, earliest_end_ns);
+  queue->RunEnded(run->batch, run_ns, now_ns);
+  TellBusy(queue);
   if (run->is_hung) queue->HungRunEnded();
   if (run->is_late) ++surplus_;
   for (Request* request : run->batch.requests) {
@@ -260,6 +257,17 @@ void Scheduler::CountWanting() {
   int wanting = 0;
   for (const VersionQueue* queue : active_) wanting += queue->has_foreground() ? 1 : 0;
   load_.wanting.store(wanting, std::memory_order_relaxed);
+}
+
+// When the first of the queue's runs is expected to end. Nothing is expected of one that is late.
+void Scheduler::TellBusy(VersionQueue* queue) {
+  int64_t earliest_end_ns = 0;
+  for (const Run* run : running_) {
+    const int64_t end_ns = run->started_ns + run->estimate_ns;
+    const bool counts = run->queue == queue && !run->is_late;
+    if (counts && (earliest_end_ns == 0 || end_ns < earliest_end_ns)) earliest_end_ns = end_ns;
+  }
+  queue->SetBusy(earliest_end_ns);
 }
 
 void Scheduler::PublishFreeWorker() {

@@ -80,6 +80,7 @@ class Scheduler {
   void Activate(VersionQueue* queue);
   void Deactivate(VersionQueue* queue);
   void CountWanting();
+  void TellBusy(VersionQueue* queue);
   void PublishFreeWorker();
   void CallWatch(int64_t due_ns);
   void SweepRun(int64_t now_ns, Run* run, Sweep* sweep);

@@ -43,6 +43,7 @@ void Scheduler::SweepRun(int64_t now_ns, Run* run, Sweep* sweep) {
   if (!run->is_late) {
     run->is_late = true;
     ++sweep->new_workers;
+    TellBusy(run->queue);
     PublishFreeWorker();
   }
   if (now_ns < run->hung_at_ns()) {

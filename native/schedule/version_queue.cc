@@ -27,8 +27,10 @@ VersionQueue::VersionQueue(QueueRules rules, CostTable* cost)
       cost_(cost),
       requests_by_level_(static_cast<size_t>(rules_.levels) + 2),
       rows_by_level_(new std::atomic<int64_t>[static_cast<size_t>(rules_.levels) + 2]()),
+      next_units_by_level_(new std::atomic<int64_t>[static_cast<size_t>(rules_.levels) + 2]()),
       limit_rows_(rules_.batch.limit_rows) {
   batch_ns_.store(cost_->CautiousNs(rules_.batch.limit_rows));
+  full_batch_ns_.store(batch_ns_.load());
   row_ns_.store(cost_->CautiousNs(1));
 }
 
@@ -112,6 +114,8 @@ void VersionQueue::CountIn(Request* request) {
   ++requests_by_level_[level];
   waiting_requests_.fetch_add(1, std::memory_order_relaxed);
   rows_by_level_[level].fetch_add(request->rows_left(), std::memory_order_relaxed);
+  request->next_units = NextUnits(*request);
+  next_units_by_level_[level].fetch_add(request->next_units, std::memory_order_relaxed);
   if (request->priority != kBackgroundPriority) rows_above_background_ += request->rows_left();
   waiting_bytes_ += request->bytes;
   earliest_due_ns_ = std::min({earliest_due_ns_, request->deadline_ns, request->start_by_ns});
@@ -124,6 +128,7 @@ void VersionQueue::Leave(Request* request) {
   --requests_by_level_[level];
   waiting_requests_.fetch_sub(1, std::memory_order_relaxed);
   rows_by_level_[level].fetch_sub(request->rows_left(), std::memory_order_relaxed);
+  next_units_by_level_[level].fetch_sub(request->next_units, std::memory_order_relaxed);
   if (request->priority != kBackgroundPriority) rows_above_background_ -= request->rows_left();
   waiting_bytes_ -= request->bytes;
 }

@@ -55,8 +55,9 @@ class VersionQueue {
   uint8_t LevelOf(uint8_t priority) const;
 
   // Any thread, without the mutex: why a request that came now could not be answered in time, or kOk.
-  Code Refusal(uint8_t priority, int64_t rows, int64_t now_ns, int64_t deadline_ns,
-               const SharedLoad& load) const;
+  // `more_ahead`: rows, or without batching requests, that will wait before it and are not yet here.
+  Code Refusal(uint8_t priority, int64_t rows, int64_t now_ns, int64_t deadline_ns, const SharedLoad& load,
+               int64_t more_ahead = 0) const;
 
   // Any thread, without the mutex: how long a request that came now would be under way; 0 = nothing is known.
   int64_t PredictedNs(uint8_t priority, int64_t now_ns, const SharedLoad& load) const;
@@ -81,9 +82,12 @@ class VersionQueue {
   // nothing. May throw.
   void Take(const TakeTerms& terms, Batch* batch, std::vector<Request*>* dropped);
 
-  void RunStarted(int64_t end_ns);
-  // `earliest_end_ns`: of the runs still under way, 0 for none.
-  void RunEnded(const Batch& batch, int64_t run_ns, int64_t now_ns, int64_t earliest_end_ns);
+  void RunStarted() { ++running_; }
+  void RunEnded(const Batch& batch, int64_t run_ns, int64_t now_ns);
+  // `earliest_end_ns`: of the runs under way that are not late, 0 for none.
+  void SetBusy(int64_t earliest_end_ns) {
+    busy_until_ns_.store(may_start_run() ? 0 : earliest_end_ns, std::memory_order_relaxed);
+  }
   void RunHung() { hung_runs_.fetch_add(1, std::memory_order_relaxed); }
   void HungRunEnded() { hung_runs_.fetch_sub(1, std::memory_order_relaxed); }
   int hung_runs() const { return hung_runs_.load(std::memory_order_relaxed); }
@@ -98,8 +102,8 @@ class VersionQueue {
   int64_t waiting_rows() const;
   size_t waiting_bytes() const { return waiting_bytes_; }
   int64_t EstimateNs(int64_t rows, uint64_t shape_key) const;
-  // Cautious, of the shape that ran last; 0: not known.
-  int64_t full_batch_ns() const { return batch_ns_.load(std::memory_order_relaxed); }
+  // Cautious, of the shape that ran last at its own limit; 0: not known.
+  int64_t full_batch_ns() const { return full_batch_ns_.load(std::memory_order_relaxed); }
   int64_t limit_rows() const { return limit_rows_.load(std::memory_order_relaxed); }
 
   // Requests that the next batch can have at most.
@@ -127,6 +131,13 @@ class VersionQueue {
   QueueFacts Facts(int level, int64_t rows, int64_t now_ns, const SharedLoad& load) const;
   size_t LevelIndex(int level) const;
   double ScaleOf(uint64_t shape_key) const;
+  // Rows that a batch of the shape is filled to: a longer one has its knee at fewer.
+  int64_t LimitOf(uint64_t shape_key) const;
+  // Rows that one request may have in a run.
+  int64_t ChunkRows(uint64_t shape_key) const;
+  int64_t RowsWithin(int64_t run_ns, uint64_t shape_key) const;
+  int64_t NextUnits(const Request& request) const;
+  int64_t OwnNs(int64_t rows, const QueueFacts& facts) const;
 
   QueueRules rules_;
   CostTable* const cost_;
@@ -139,12 +150,16 @@ class VersionQueue {
   size_t waiting_bytes_ = 0;
   uint64_t ended_runs_ = 0;
 
-  // Read without the mutex.
+  // Read without the mutex. A unit is what `limit_rows_` counts: a row, or without batching a request.
   std::unique_ptr<std::atomic<int64_t>[]> rows_by_level_;
+  std::unique_ptr<std::atomic<int64_t>[]> next_units_by_level_;  // of the next run of each that waits
   std::atomic<int64_t> waiting_requests_{0};
   std::atomic<int64_t> limit_rows_;
   std::atomic<int64_t> batch_ns_{0};
+  std::atomic<int64_t> full_batch_ns_{0};
   std::atomic<int64_t> row_ns_{0};
+  std::atomic<int64_t> request_ns_{0};     // without batching, of a request like those that ran; 0: none did
+  std::atomic<double> scale_{1};           // of the shape that ran last
   std::atomic<int64_t> busy_until_ns_{0};  // 0: an instance is free
   std::atomic<int64_t> stale_at_ns_{0};    // estimates are old news from then on
   std::atomic<int> hung_runs_{0};

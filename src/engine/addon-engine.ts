@@ -85,10 +85,10 @@ class AddonEngine implements Engine {
     });
   }
 
-  start(handle: ModelHandle, plan: ServePlan): Promise<StartReport> {
+  start(handle: ModelHandle, plan: ServePlan, warmUpRows = 0): Promise<StartReport> {
     return this.slowCalls.run(() => {
       this.mustRun();
-      return this.addon.startModel(handle, plan);
+      return this.addon.startModel(handle, plan, warmUpRows);
     });
   }
 

@@ -60,7 +60,8 @@ export interface Addon extends Handshake {
   closeEngine(): void;
   info(): Omit<EngineInfo, 'interfaceNumber'>;
   openModel(options: OpenOptions): Promise<OpenedModel>;
-  startModel(handle: number, plan: ServePlan): Promise<StartReport>;
+  /** `warmUpRows` 0: the plan's `maxBatchRows`. */
+  startModel(handle: number, plan: ServePlan, warmUpRows: number): Promise<StartReport>;
   closeModel(handle: number): Promise<void>;
   stats(handle: number): VersionStats;
   statsMark(handle: number): bigint;

@@ -38,7 +38,8 @@ export interface ReplySink {
 export interface Engine {
   info(): EngineInfo;
   open(options: OpenOptions): Promise<OpenedModel>;
-  start(handle: ModelHandle, plan: ServePlan): Promise<StartReport>;
+  /** Warm-up makes no batch of more than `warmUpRows`; left out: of `maxBatchRows`. */
+  start(handle: ModelHandle, plan: ServePlan, warmUpRows?: number): Promise<StartReport>;
   /** Waits for accepted requests, then frees the session. */
   close(handle: ModelHandle): Promise<void>;
   /**

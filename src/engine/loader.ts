@@ -6,7 +6,7 @@ import type { ServePlan, StartReport } from '../core/model.js';
 
 export interface EngineLoader {
   open(options: OpenOptions): Promise<OpenedModel>;
-  start(handle: ModelHandle, plan: ServePlan): Promise<StartReport>;
+  start(handle: ModelHandle, plan: ServePlan, warmUpRows?: number): Promise<StartReport>;
   ask(handle: ModelHandle, headLength: number, body: Uint8Array): Promise<AskedAnswer>;
   close(handle: ModelHandle): Promise<void>;
 }
@@ -14,7 +14,7 @@ export interface EngineLoader {
 export function loaderOf(engine: Engine): EngineLoader {
   return {
     open: (options) => engine.open(options),
-    start: (handle, plan) => engine.start(handle, plan),
+    start: (handle, plan, warmUpRows) => engine.start(handle, plan, warmUpRows),
     ask: (handle, headLength, body) => ask(engine, handle, headLength, body),
     close: (handle) => engine.close(handle),
   };

@@ -4,14 +4,13 @@
 #include <string>
 
 #include "base/clock.h"
-#include "scripted_runner.h"
 
 namespace sluice {
 
-ScriptedBody::ScriptedBody(const std::vector<float>& x) {
+ScriptedBody::ScriptedBody(const std::vector<float>& x, size_t width) {
   const std::string head =
       R"({"id":"an id that needs memory of its own","inputs":[{"name":"X","datatype":"FP32","shape":[)" +
-      std::to_string(x.size() / kWidth) + "," + std::to_string(kWidth) +
+      std::to_string(x.size() / width) + "," + std::to_string(width) +
       R"(],"parameters":{"binary_data_size":)" + std::to_string(x.size() * sizeof(float)) +
       R"(}}],"parameters":{"binary_data_output":true}})";
   head_bytes = head.size();

@@ -12,12 +12,13 @@
 #include "engine/engine.h"
 #include "engine/hand_out.h"
 #include "engine/loop_batcher.h"
+#include "scripted_runner.h"
 
 namespace sluice {
 
 // One request in V2 form with raw tensors.
 struct ScriptedBody {
-  explicit ScriptedBody(const std::vector<float>& x);
+  explicit ScriptedBody(const std::vector<float>& x, size_t width = kWidth);
 
   std::vector<uint8_t> bytes;
   size_t head_bytes = 0;

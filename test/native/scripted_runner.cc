@@ -16,12 +16,15 @@ namespace sluice {
 
 namespace {
 
+constexpr auto kStep = std::chrono::milliseconds(3);
+
 class ScriptedSlot : public RunSlot {
  public:
-  explicit ScriptedSlot(bool is_other) : is_other_(is_other) {}
+  ScriptedSlot(bool is_other, bool is_padded) : is_other_(is_other), is_padded_(is_padded) {}
 
   Status Run(const std::vector<RunTensor>& inputs, int64_t rows, std::vector<RunTensor>* outputs) override {
     const RunTensor& x = inputs[0];
+    if (is_padded_) std::this_thread::sleep_for(kStep * (x.dims.at[1] > kWidth ? rows : 1));
     y_.resize(static_cast<size_t>(x.elements));
     Status status;
     for (int64_t row = 0; row < rows; ++row) {
@@ -50,6 +53,7 @@ class ScriptedSlot : public RunSlot {
 
  private:
   const bool is_other_;
+  const bool is_padded_;
   std::vector<float> y_;
 };
 
@@ -60,8 +64,8 @@ class ScriptedRunner : public Runner {
     signature_.outputs = {{"Y", DataType::kFp32, {-1, kWidth}}};
   }
   const ModelSignature& signature() const override { return signature_; }
-  std::unique_ptr<RunSlot> NewSlot(const ModelSpec&) override {
-    return std::make_unique<ScriptedSlot>(is_other_);
+  std::unique_ptr<RunSlot> NewSlot(const ModelSpec& spec) override {
+    return std::make_unique<ScriptedSlot>(is_other_, spec.has_padding());
   }
 
  private:
@@ -92,6 +96,19 @@ ModelSpec ScriptedSpec(uint64_t serial) {
   spec.max_batch_rows = 16;
   spec.inputs = {Tensor("X")};
   spec.outputs = {Tensor("Y")};
+  return spec;
+}
+
+ModelSpec PaddedSpec(uint64_t serial) {
+  ModelSpec spec = ScriptedSpec(serial);
+  for (std::vector<TensorSpec>* tensors : {&spec.inputs, &spec.outputs}) {
+    TensorSpec& tensor = (*tensors)[0];
+    tensor.dims = tensor.model_dims = {-1};
+    tensor.row_elements = -1;
+  }
+  spec.inputs[0].pad_rule = 0;
+  spec.outputs[0].follows = {0};
+  spec.padding.push_back({{0}, kNoTensor, {kWidth, kLongWidth}});
   return spec;
 }
 

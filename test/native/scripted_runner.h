@@ -20,5 +20,9 @@ inline constexpr char kOtherPath[] = "the other";
 
 // One input X and one output Y of kWidth floats, up to 16 rows.
 ModelSpec ScriptedSpec(uint64_t serial);
+// The same at any width, brought up to kWidth or kLongWidth. A batch of the first costs what a row does, one
+// of the other costs more with every row.
+inline constexpr int kLongWidth = 4 * kWidth;
+ModelSpec PaddedSpec(uint64_t serial);
 
 }  // namespace sluice

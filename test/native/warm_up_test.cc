@@ -35,7 +35,7 @@ TEST("warm-up keeps the best run of each size, by the clock that it is given") {
   const ModelSpec spec = test::Model({test::Tensor("X", DataType::kFp32, {2})}, {}, 24);
   BatchInput input(spec);
   ScriptedSlot slot;
-  const CostTable table = WarmUp(spec, &slot, &input, 60'000'000'000, ScriptNs)[0];
+  const CostTable table = WarmUp(spec, &slot, &input, {60'000'000'000, 0}, ScriptNs)[0];
   const std::vector<CostPoint> points = table.points();
   CHECK_EQ(points.size(), size_t{6});
   const int64_t sizes[] = {1, 2, 4, 8, 16, 24};
@@ -50,7 +50,18 @@ TEST("a model that refuses zeros from some size on keeps what was measured befor
   BatchInput input(spec);
   ScriptedSlot slot;
   slot.fails_at = 4;
-  CHECK_EQ(WarmUp(spec, &slot, &input, 60'000'000'000, ScriptNs)[0].points().size(), size_t{2});
+  CHECK_EQ(WarmUp(spec, &slot, &input, {60'000'000'000, 0}, ScriptNs)[0].points().size(), size_t{2});
+}
+
+TEST("warm-up makes no larger batch than it may, nor takes the memory of one") {
+  const ModelSpec spec = test::Model({test::Tensor("X", DataType::kFp32, {1 << 20})}, {}, 1 << 20);
+  BatchInput input(spec);
+  ScriptedSlot slot;
+  const std::vector<CostPoint> points =
+      WarmUp(spec, &slot, &input, {60'000'000'000, 3}, ScriptNs)[0].points();
+  CHECK_EQ(points.size(), size_t{3});
+  CHECK_EQ(points.back().rows, 3);
+  CHECK(input.KeptBytes() < size_t{3} * 2 * (4 << 20));
 }
 
 }  // namespace

@@ -254,6 +254,11 @@ const BAD_JSON: Array<[what: string, text: string, message: RegExp]> = [
     /preserve_ordering: expected true or false, got 1/,
   ],
   [
+    'order on the loop',
+    '{"dynamic_batching":{"preserve_ordering":true},"sluice":{"execution":"inline"}}',
+    /dynamic_batching\.preserve_ordering: expected false where sluice\.execution is inline/,
+  ],
+  [
     'both spellings',
     '{"max_batch_size":1,"maxBatchSize":2}',
     /line 1 column 21: max_batch_size: given twice/,

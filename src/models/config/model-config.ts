@@ -288,6 +288,11 @@ export function readModelConfig(raw: RawConfig, sluice: unknown, source: ConfigS
   refuseTwice('output', config.output, source);
   const own = readSluice(parameters, sluice, source);
   refuseOptional(raw, optionalInputs(own.padding ?? []), source);
+  // What a loop leaves to the workers is overtaken by what it runs itself.
+  if (own.execution === 'inline' && config.dynamic_batching?.preserve_ordering === true)
+    throw invalid(
+      `${whereIn(source, ['dynamic_batching', 'preserve_ordering'])}: expected false where sluice.execution is inline`,
+    );
   const runtime = readRuntimeParameters(parameters, source);
   const graphOptimization = GRAPH_LEVELS.get(optimization.graph.level as -1);
   return {
