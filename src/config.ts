@@ -125,7 +125,9 @@ const settingsSchema = z.object({
   verifyInChild: yesNo
     .default(false)
     .describe('the first run of a version happens in a child process, which a broken model may take down'),
-  verifyTimeoutMs: ms.default(120_000).describe('longest that the first run in a child process may take'),
+  verifyTimeoutMs: ms
+    .default(120_000)
+    .describe('longest that the first runs of a version may take, in a child process or not'),
   memoryLimitBytes: wholeNumber(1024 ** 2, 2 ** 46)
     .optional()
     .describe('no model is loaded that would take the process over this; by default 90 % of the container'),

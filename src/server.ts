@@ -116,6 +116,7 @@ export async function startServer(
     nextPrivatePath: () => privateFolder.next(),
     keptVersions: (modelName) => rollouts.keptVersions(modelName),
     memory: new MemoryAdmission(settings.memoryLimitBytes ?? containerLimitBytes()),
+    firstRunMs: settings.verifyTimeoutMs,
     ...(settings.verifyInChild ? { firstRun: firstRunOf(settings) } : {}),
   });
   const rollouts = new Rollouts({

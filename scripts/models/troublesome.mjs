@@ -52,12 +52,12 @@ export function slowPath(input, output, steps = SLOW_STEPS) {
   };
 }
 
-/** Y = X, [batch, 4], slowly. */
-export function slow() {
+/** Y = X, [batch, 4], slowly, or for as long as anybody waits. */
+export function slow(steps = SLOW_STEPS) {
   return model('slow', {
     inputs: [value('X', 'FP32', ['batch', 4])],
     outputs: [value('Y', 'FP32', ['batch', 4])],
-    ...slowPath('X', 'Y'),
+    ...slowPath('X', 'Y', steps),
   });
 }
 

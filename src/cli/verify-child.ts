@@ -8,6 +8,7 @@ import type { FirstRunAnswer, FirstRunOrder } from '../models/first-run.js';
 import { clientReason } from '../models/managed-model.js';
 import { loadVersion } from '../models/load-version.js';
 import { PrivateFolder } from '../models/private-folder.js';
+import { NO_LIMIT } from '../models/time-limit.js';
 
 async function run({
   order,
@@ -20,7 +21,9 @@ async function run({
   try {
     const loader = loaderOf(engine);
     const nextPrivatePath = (): string => privateFolder.next();
-    const loaded = await loadVersion({ loader, nextPrivatePath, needsManifest }, order, () => undefined);
+    // The server ends a child that takes too long.
+    const tools = { loader, nextPrivatePath, needsManifest, firstRunLimit: NO_LIMIT };
+    const loaded = await loadVersion(tools, order, () => undefined);
     await loader.close(loaded.handle);
   } finally {
     privateFolder.close();

@@ -21,7 +21,7 @@ import {
 import type { OpenedModel, OpenOptions } from '../core/opening.js';
 import type { EngineInfo } from './engine.js';
 
-const INTERFACE_NUMBER = 9;
+const INTERFACE_NUMBER = 10;
 
 /** What both sides must agree on. */
 export interface Handshake {

@@ -17,7 +17,9 @@ import type { MemoryAdmission } from './memory-admission.js';
 import type { LoadOrder } from './load-order.js';
 import type { ModelLoader } from './ports.js';
 import { findModelFile, type FoundVersion } from './repository.js';
+import { FIRST_RUN_LIMIT, TimeLimit, type LimitOptions } from './time-limit.js';
 import { digestOf, lookAt, MANIFEST, readManifest, type FolderLook } from './version-folder.js';
+import { warmUpBytes } from './warm-up-memory.js';
 import { runWarmup } from './warmup-samples.js';
 
 export interface LoadTools {
@@ -29,9 +31,11 @@ export interface LoadTools {
   /** For whoever records golden answers. */
   readonly skipsGolden?: boolean;
   /** Where none is given, every load fits. */
-  readonly memory?: Pick<MemoryAdmission, 'reserve'>;
+  readonly memory?: Pick<MemoryAdmission, 'reserve' | 'take'>;
   /** Where it is given, no version loads that did not pass there. */
   readonly firstRun?: Pick<FirstRun, 'run'>;
+  /** Of warm-up, its samples and golden answers together. */
+  readonly firstRunLimit?: LimitOptions;
 }
 
 export interface LoadedVersion {
@@ -106,7 +110,18 @@ async function passGates(
   return golden === undefined ? undefined : checkGolden(tools.loader, handle, plan, golden);
 }
 
-/** Throws where the version cannot serve; then nothing of it is left. */
+/** Measures what runs cost, with batches that fit the memory. */
+async function warmUp({ loader, memory }: LoadTools, handle: number, plan: ServePlan): Promise<StartReport> {
+  const { least, most } = warmUpBytes(plan);
+  const taken = memory?.take(least, most, ' for the warm-up');
+  try {
+    return await loader.start(handle, plan, Math.max(1, Math.floor((taken?.bytes ?? most) / least)));
+  } finally {
+    taken?.release();
+  }
+}
+
+/** Throws where the version cannot serve; then nothing of it is left but a run that does not end. */
 export async function loadVersion(
   tools: LoadTools,
   order: LoadOrder,
@@ -131,15 +146,16 @@ async function loadHere(
   const { found, read, modelName } = order;
   const { loader } = tools;
   const opened = await openVersion(tools, order);
+  const limit = new TimeLimit(tools.firstRunLimit ?? FIRST_RUN_LIMIT);
   try {
     const completed = completeConfig(read.config, opened, modelName, read.source);
     const plan: ServePlan = makeServePlan(completed, opened, found.version);
     const metadata: ModelSignature = makeMetadata(plan);
     progress('WARMING', { plan, metadata });
-    const report = await loader.start(opened.handle, plan);
-    await runWarmup(loader, opened.handle, plan, read.config.model_warmup, found.modelDirectory);
+    const report = await limit.within('warm-up', warmUp(tools, opened.handle, plan));
+    await limit.within('model_warmup', runWarmup(tools, order, opened.handle, plan));
     progress('VERIFYING', { report });
-    const golden = await passGates(tools, order, opened.handle, plan);
+    const golden = await limit.within('golden answers', passGates(tools, order, opened.handle, plan));
     if ((await lookOrRefuse(found.place)).fingerprint !== fingerprint) {
       throw new SluiceError('MODEL_INVALID', 'the folder of the version changed while it was loaded');
     }
@@ -154,7 +170,10 @@ async function loadHere(
     };
     return { handle: opened.handle, report, facts, fingerprint };
   } catch (error) {
-    await loader.close(opened.handle);
+    // The session stays as long as one of its runs does.
+    await limit.atMost(loader.close(opened.handle));
     throw error;
+  } finally {
+    limit.end();
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Lets a load begin only where its memory will fit: what the process holds, what loads under way will take, and an estimate
- * for the new one must stay below a limit. Lives on the loop.
+ * Lets a load begin, and a version warm up, only where the memory will fit: what the process holds, what loads under way
+ * will take, and an estimate for the new one must stay below a limit. Lives on the loop.
  */
 import { readFileSync } from 'node:fs';
 import { SluiceError } from '../core/errors.js';
@@ -29,6 +29,11 @@ function mebibytes(bytes: number): string {
   return `${Math.ceil(bytes / 1024 ** 2)} MiB`;
 }
 
+export interface Reservation {
+  readonly bytes: number;
+  readonly release: () => void;
+}
+
 export class MemoryAdmission {
   private reservedBytes = 0;
 
@@ -40,18 +45,27 @@ export class MemoryAdmission {
 
   /** Throws where the load would not fit; otherwise answers what ends the reservation. */
   reserve(fileBytes: number): () => void {
-    if (this.limitBytes === undefined) return () => undefined;
-    const wanted = fileBytes * BYTES_PER_FILE_BYTE;
+    return this.take(fileBytes * BYTES_PER_FILE_BYTE, fileBytes * BYTES_PER_FILE_BYTE).release;
+  }
+
+  /** As many bytes as there is room for, `most` of them at most; throws where `least` do not fit. `what` needs them. */
+  take(least: number, most: number, what = ''): Reservation {
+    if (this.limitBytes === undefined) return { bytes: most, release: () => undefined };
     const held = this.residentBytes() + this.reservedBytes;
-    if (held + wanted > this.limitBytes) {
+    const room = this.limitBytes - held;
+    if (least > room) {
       throw new SluiceError(
         'MODEL_INVALID',
-        `not enough memory: expected to need ${mebibytes(wanted)} beside ${mebibytes(held)}, the limit is ${mebibytes(this.limitBytes)}`,
+        `not enough memory${what}: expected to need ${mebibytes(least)} beside ${mebibytes(held)}, the limit is ${mebibytes(this.limitBytes)}`,
       );
     }
-    this.reservedBytes += wanted;
-    return () => {
-      this.reservedBytes -= wanted;
+    const bytes = Math.min(most, room);
+    this.reservedBytes += bytes;
+    return {
+      bytes,
+      release: () => {
+        this.reservedBytes -= bytes;
+      },
     };
   }
 }

@@ -12,7 +12,8 @@ export interface Answer {
 /** The part of the engine that the store needs. Nothing of it runs on the loop. */
 export interface ModelLoader {
   open(options: OpenOptions): Promise<OpenedModel>;
-  start(handle: number, plan: ServePlan): Promise<StartReport>;
+  /** Warm-up makes no batch of more than `warmUpRows`; left out: of `maxBatchRows`. */
+  start(handle: number, plan: ServePlan, warmUpRows?: number): Promise<StartReport>;
   /** One V2 request to a started version; `headLength` -1: all JSON. */
   ask(handle: number, headLength: number, body: Uint8Array): Promise<Answer>;
   /** Waits for accepted requests, then frees. */

@@ -19,6 +19,7 @@ import type { ModelLoader, StoreLog } from './ports.js';
 import { findOrRefuse, ModelPlans } from './model-plans.js';
 import { findModels, type FoundModel } from './repository.js';
 import { repositoryIndex, type IndexRow } from './repository-index.js';
+import { FIRST_RUN_LIMIT } from './time-limit.js';
 
 export type { ModelLoader, StoreLog } from './ports.js';
 
@@ -40,6 +41,8 @@ export interface StoreOptions {
   readonly keptVersions: (modelName: string) => ReadonlySet<string>;
   readonly memory: MemoryAdmission;
   readonly firstRun?: FirstRun;
+  /** Of warm-up, its samples and golden answers of one version together. */
+  readonly firstRunMs: number;
   readonly nowMs: () => number;
 }
 
@@ -54,6 +57,7 @@ const DEFAULTS: StoreOptions = {
   nextPrivatePath: () => '',
   keptVersions: () => new Set(),
   memory: new MemoryAdmission(undefined),
+  firstRunMs: FIRST_RUN_LIMIT.ms,
   nowMs: Date.now,
 };
 
@@ -78,7 +82,7 @@ export class ModelStore {
   ) {
     this.options = { ...DEFAULTS, ...options };
     const { nowMs, parallelLoads, holdMs, settleMs, ...others } = this.options;
-    const { needsManifest, nextPrivatePath, memory, firstRun } = others;
+    const { needsManifest, nextPrivatePath, memory, firstRun, firstRunMs } = others;
     this.board = new Board(nowMs);
     this.parts = {
       board: this.board,
@@ -88,6 +92,7 @@ export class ModelStore {
         nextPrivatePath,
         needsManifest,
         memory,
+        firstRunLimit: { ...FIRST_RUN_LIMIT, ms: firstRunMs },
         ...(firstRun === undefined ? {} : { firstRun }),
       },
       log,

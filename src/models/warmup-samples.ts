@@ -5,19 +5,46 @@
 import { randomFillSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DATA_TYPES } from '../core/data-types.js';
 import { SluiceError } from '../core/errors.js';
 import type { ServePlan } from '../core/model.js';
 import type { WarmupInput, WarmupSample } from './config/warmup.js';
 import { writeRequest, type GoldenTensor } from './golden/wire.js';
+import type { LoadOrder } from './load-order.js';
+import type { MemoryAdmission } from './memory-admission.js';
 import type { ModelLoader } from './ports.js';
+import { elementBytes, queueBytesOf } from './warm-up-memory.js';
+
+export interface WarmupTools {
+  readonly loader: Pick<ModelLoader, 'ask'>;
+  readonly memory?: Pick<MemoryAdmission, 'take'>;
+}
 
 function refuse(sample: WarmupSample, message: string): never {
   throw new SluiceError('MODEL_INVALID', `model_warmup "${sample.name}": ${message}`);
 }
 
-function elementsOf(dims: readonly number[]): number {
-  return dims.reduce((product, dim) => product * dim, 1);
+function sizeOf({ datatype, dims }: WarmupInput): number {
+  return dims.reduce((product, dim) => product * dim, elementBytes(datatype));
+}
+
+/** Each request is held once as it was written, and once more in its batch. */
+const COPIES = 2;
+
+/** Room for the requests of one turn; answers what ends the reservation. */
+function reserve(tools: WarmupTools, plan: ServePlan, sample: WarmupSample): () => void {
+  const size = [...sample.inputs.values()].reduce((sum, input) => sum + sizeOf(input), 0);
+  const whole = size * sample.batchSize;
+  const most = queueBytesOf(plan);
+  const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 1024 ** 2)} MiB`;
+  if (whole > most)
+    refuse(
+      sample,
+      `expected inputs of at most ${mebibytes(most)} (sluice.max_queue_bytes), got ${mebibytes(whole)}`,
+    );
+  const needed = whole * COPIES;
+  return (
+    tools.memory?.take(needed, needed, ` for model_warmup "${sample.name}"`).release ?? (() => undefined)
+  );
 }
 
 async function bytesFor(
@@ -26,8 +53,7 @@ async function bytesFor(
   input: WarmupInput,
   modelDirectory: string | undefined,
 ): Promise<Uint8Array> {
-  const elements = elementsOf(input.dims);
-  const size = input.datatype === 'BYTES' ? elements * 4 : elements * DATA_TYPES[input.datatype].bytes;
+  const size = sizeOf(input);
   if (input.file !== undefined) {
     const path = join(modelDirectory ?? '', 'warmup', input.file);
     const bytes = await readFile(path).catch(() =>
@@ -55,33 +81,47 @@ function fillRandom(input: WarmupInput, bytes: Uint8Array): void {
   else if (input.datatype !== 'FP16' && input.datatype !== 'BF16') randomFillSync(bytes);
 }
 
-/** Runs every sample as often as it says; throws where one fails. */
-export async function runWarmup(
-  loader: Pick<ModelLoader, 'ask'>,
+async function runSample(
+  { loader }: WarmupTools,
   handle: number,
   plan: ServePlan,
-  samples: readonly WarmupSample[],
+  sample: WarmupSample,
   modelDirectory: string | undefined,
 ): Promise<void> {
-  for (const sample of samples) {
+  const tensors: GoldenTensor[] = [];
+  for (const [name, input] of sample.inputs) {
+    const shape = plan.maxBatchRows > 0 ? [1, ...input.dims] : [...input.dims];
+    const bytes = await bytesFor(sample, name, input, modelDirectory);
+    tensors.push({ name, datatype: input.datatype, shape, bytes });
+  }
+  const request = writeRequest(tensors);
+  for (let count = 0; count < Math.max(sample.count, 1); count += 1) {
+    // Requests of one turn share a batch.
+    const answers = await Promise.all(
+      Array.from({ length: sample.batchSize }, () => loader.ask(handle, request.headLength, request.bytes)),
+    );
+    const failed = answers.find(({ status }) => status !== 0);
+    if (failed !== undefined) refuse(sample, Buffer.from(failed.bytes).toString('utf8'));
+  }
+}
+
+/** Runs every sample as often as it says; throws where one fails. */
+export async function runWarmup(
+  tools: WarmupTools,
+  { found, read }: LoadOrder,
+  handle: number,
+  plan: ServePlan,
+): Promise<void> {
+  for (const sample of read.config.model_warmup) {
     if (sample.batchSize === 0) continue;
     const isMask = (name: string): boolean => plan.padding.some(({ mask }) => mask?.name === name);
     const missing = plan.inputs.find(({ name }) => !sample.inputs.has(name) && !isMask(name));
     if (missing !== undefined) refuse(sample, `expected all inputs of the model, missing "${missing.name}"`);
-    const tensors: GoldenTensor[] = [];
-    for (const [name, input] of sample.inputs) {
-      const shape = plan.maxBatchRows > 0 ? [1, ...input.dims] : [...input.dims];
-      const bytes = await bytesFor(sample, name, input, modelDirectory);
-      tensors.push({ name, datatype: input.datatype, shape, bytes });
-    }
-    const request = writeRequest(tensors);
-    for (let count = 0; count < Math.max(sample.count, 1); count += 1) {
-      // Requests of one turn share a batch.
-      const answers = await Promise.all(
-        Array.from({ length: sample.batchSize }, () => loader.ask(handle, request.headLength, request.bytes)),
-      );
-      const failed = answers.find(({ status }) => status !== 0);
-      if (failed !== undefined) refuse(sample, Buffer.from(failed.bytes).toString('utf8'));
+    const release = reserve(tools, plan, sample);
+    try {
+      await runSample(tools, handle, plan, sample, found.modelDirectory);
+    } finally {
+      release();
     }
   }
 }

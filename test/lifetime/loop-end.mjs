@@ -34,7 +34,7 @@ const planned = ({ name, datatype, shape }) => ({
   dims: shape.slice(1),
   modelDims: shape.slice(1),
 });
-await addon.startModel(opened.handle, {
+const plan = {
   modelName: 'add_sub',
   versionName: '1',
   maxBatchRows: 1,
@@ -42,7 +42,8 @@ await addon.startModel(opened.handle, {
   outputs: opened.outputs.map(planned),
   isBatching: false,
   execution: 'worker',
-});
+};
+await addon.startModel(opened.handle, plan, 0);
 
 const row = [SLOW, 1000, ...Array.from({ length: WIDTH - 2 }, () => 0)];
 const inputs = opened.inputs.map(({ name }) => ({ name, datatype: 'FP32', shape: [1, WIDTH], data: row }));
