@@ -16,7 +16,7 @@ const settings = readSettings({ repository, port: 0, adminPort: 0, ...flags }, {
 const server = await startServer(settings, log, {
   createEngine: ({ workers, inlineBudgetUs, defaultDeadlineMs, hungLoopExitMs }) =>
     createEngine({
-      addonPath: join(ROOT, 'build/Release/sluice_faulty.node'),
+      addonPath: join(process.env.SLUICE_TEST_PACKAGE ?? ROOT, 'build/Release/sluice_faulty.node'),
       workers: workers === 0 ? undefined : workers,
       inlineBudgetUs,
       defaultDeadlineMs,

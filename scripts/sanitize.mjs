@@ -15,6 +15,9 @@ import { filesBelow, ROOT } from './setup/stamp.mjs';
 import { Progress, SetupError } from './setup/step.mjs';
 import { PROGRAMS } from './test/native.mjs';
 
+// A test asks for more memory than there is, and must be told so as by any other allocator.
+const TELLS_NO_MEMORY = 'allocator_may_return_null=1';
+
 // Node never frees everything at its end, so leaks are looked for in the native tests only. It, and ONNX Runtime, are not
 // built for the thread sanitizer.
 const KINDS = {
@@ -23,15 +26,14 @@ const KINDS = {
     library: 'libasan.so',
     variables: ['ASAN_OPTIONS', 'UBSAN_OPTIONS'],
     native: 'detect_leaks=1',
-    // A test asks for more memory than there is, and must be told so as by any other allocator.
-    servers: 'detect_leaks=0:allocator_may_return_null=1',
+    servers: `detect_leaks=0:${TELLS_NO_MEMORY}`,
   },
   thread: {
     flags: 'thread',
     library: 'libtsan.so',
     variables: ['TSAN_OPTIONS'],
     native: 'second_deadlock_stack=1',
-    servers: `suppressions=${join(ROOT, 'scripts/test/tsan.supp')}`,
+    servers: `suppressions=${join(ROOT, 'scripts/test/tsan.supp')}:${TELLS_NO_MEMORY}`,
   },
 };
 
@@ -117,7 +119,7 @@ function runServers(testFiles) {
 }
 
 /** A failed allocation that was asked for is told in the same place. */
-const TOLD_ONLY = /^==\d+==WARNING: AddressSanitizer failed to allocate 0x[0-9a-f]+ bytes$/;
+const TOLD_ONLY = /^==\d+==WARNING: (Address|Thread)Sanitizer failed to allocate 0x[0-9a-f]+ bytes$/;
 
 function isReport(name) {
   const lines = readFileSync(join(reports, name), 'utf8').split('\n');

@@ -112,17 +112,23 @@ std::string SweepAllocations(const std::function<std::string()>& round, int64_t*
   // What is made once for the whole process is made here.
   std::string wrong = round();
   if (!wrong.empty()) return wrong + " without any failure";
+  // Threads that have let go of the engine may still be on their way out, now and after each round: it falls
+  // with them.
+  int64_t least = LiveBlocks();
+  const auto comes_back = [&least] {
+    const int64_t blocks = LiveBlocks();
+    if (blocks > least) return false;
+    least = blocks;
+    return true;
+  };
   for (*rounds = 1; *rounds < kMostRounds; ++*rounds) {
-    const int64_t before = LiveBlocks();
     FailAllocation(*rounds);
     wrong = round();
     const bool is_over = !HasFailed();
     StopFailing();
     const auto where = [rounds] { return " when allocation " + std::to_string(*rounds) + " fails"; };
     if (!wrong.empty()) return wrong + where();
-    // Threads that have let go of the engine may still be on their way out.
-    if (!ComesTrue([before] { return LiveBlocks() == before; }))
-      return std::to_string(LiveBlocks() - before) + " blocks left behind" + where();
+    if (!ComesTrue(comes_back)) return std::to_string(LiveBlocks() - least) + " blocks left behind" + where();
     if (is_over) return "";
   }
   return "no end of allocations";
