@@ -13,7 +13,7 @@ import type { BodySink, Responder } from '../core/exchange.js';
 import type { VersionEntry } from '../core/snapshot.js';
 import type { Engine, ReplySink } from '../engine/engine.js';
 import type { Admission } from './admission.js';
-import { BINARY_TYPE, engineErrorReply, errorReply, JSON_TYPE, RefusalSink } from './replies.js';
+import { BINARY_TYPE, engineErrorReply, errorReply, JSON_TYPE, RefusalSink, textOf } from './replies.js';
 
 const RECEIVING = 0;
 const DROPPING = 1;
@@ -197,8 +197,4 @@ export class InferExchange implements BodySink, ReplySink {
     this.state = DONE;
     this.admission.leave(this.chargedBytes);
   }
-}
-
-function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 }

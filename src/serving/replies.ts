@@ -19,6 +19,11 @@ const HEADERS_BY_ERROR: Partial<Record<ErrorName, ReadonlyArray<readonly [string
   NOT_READY: AGAIN_SOON,
 };
 
+/** An error message as the engine delivers it. */
+export function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+}
+
 export function jsonReply(
   value: unknown,
   status = 200,

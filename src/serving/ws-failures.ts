@@ -14,13 +14,10 @@ const RETRY_MS: Partial<Record<ErrorName, number>> = {
 
 /** Bytes of a close reason, by the WebSocket protocol. */
 const MOST_REASON_BYTES = 123;
+
 /** `retryMs` 0: the engine does not know. */
 export function failureFrame(id: number, code: ErrorName, message: string, retryMs: number): Uint8Array {
   return errorFrame(id, ERRORS[code].number, code, message, retryMs > 0 ? retryMs : (RETRY_MS[code] ?? 0));
-}
-
-export function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 }
 
 /** What of a text fits a close frame. */

@@ -15,8 +15,9 @@ import { ALL_ANSWERED, CLOSE_CODES, type CloseReason } from '../wire/protocol.js
 import { goodbyeFrame, type GoodbyeReasonName } from '../wire/server-frames.js';
 import { routeError } from './infer.js';
 import { FrameRequest, type Asker } from './frame-request.js';
+import { textOf } from './replies.js';
 import type { SessionContext } from './ws-context.js';
-import { closeReason, failureFrame, textOf } from './ws-failures.js';
+import { closeReason, failureFrame } from './ws-failures.js';
 
 /** A close frame may come without a code, which is told as 1005. */
 const ORDERLY_CODES: ReadonlySet<number> = new Set([1000, 1001, 1005]);
