@@ -10,7 +10,7 @@
 namespace {
 
 // Raised with every change of what follows; TypeScript refuses another number.
-constexpr int kInterfaceNumber = 10;
+constexpr int kInterfaceNumber = 11;
 
 template <size_t N>
 Napi::Array Names(Napi::Env env, const char* const (&names)[N]) {
@@ -61,6 +61,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("flush", sluice::Flush);
   add("drain", sluice::Drain);
   add("takeLong", sluice::TakeLong);
+  add("freeLong", sluice::FreeLong);
   add("cancel", sluice::Cancel);
   add("readFrame", sluice::ReadFrame);
   add("frameText", sluice::FrameText);

@@ -31,6 +31,7 @@ Napi::Value Flush(const Napi::CallbackInfo& info);  // (frames that are chosen) 
 Napi::Value Drain(
     const Napi::CallbackInfo& info);  // () -> rows in the ring; -1: one long reply, see TakeLong
 Napi::Value TakeLong(const Napi::CallbackInfo& info);      // () -> ArrayBuffer, its row is the ring's first
+Napi::Value FreeLong(const Napi::CallbackInfo& info);      // (ArrayBuffer of TakeLong)
 Napi::Value Cancel(const Napi::CallbackInfo& info);        // (ticket)
 Napi::Value ReadFrame(const Napi::CallbackInfo& info);     // (ArrayBuffer) -> bodyId or -error; see FrameFact
 Napi::Value SubmitFrames(const Napi::CallbackInfo& info);  // (frames that are chosen); see FrameChoice

@@ -77,6 +77,11 @@ async function main(): Promise<number> {
   }
 }
 
+// Whoever reads the output may have read enough, as `head` does, and a server goes on without a reader.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 const exitCode = await main();
 // Zero means "go on": a server that started keeps the process alive. Anything else ends it, whatever is still open.
 if (exitCode !== EXIT.ok) process.exit(exitCode);

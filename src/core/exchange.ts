@@ -4,13 +4,15 @@
  */
 import type { VersionEntry } from './snapshot.js';
 
-/** One reply. Header names are lower case. `body` is used before `send` returns. */
+/** One reply. Header names are lower case. `body` is used before `send` returns, unless there is a `release`. */
 export interface Reply {
   readonly status: number;
   readonly contentType: string;
   /** Value of inference-header-content-length; 0 leaves the header out. */
   readonly headLength: number;
   readonly body: string | Uint8Array;
+  /** Where `body` may be kept until this is called; forgotten, the memory is freed with the bytes. */
+  readonly release?: (() => void) | undefined;
   /** What follows `body` in a long reply: written piece by piece, other work between. Nobody changes it any more. */
   readonly more?: readonly Uint8Array[] | undefined;
   readonly headers?: ReadonlyArray<readonly [string, string]>;

@@ -1,12 +1,13 @@
 /**
- * The Engine over the native addon, for one event loop. It owns the sinks of requests in flight, by ticket, and reads answers
- * from memory that the addon exported once. Requests of one tick go to the addon together, at the tick's end.
+ * The Engine over the native addon, for one event loop. Requests of one tick go to the addon together, at the tick's end;
+ * their answers come out through `Answers`.
  */
 import { ERRORS, SluiceError } from '../core/errors.js';
 import type { ServePlan, StartReport } from '../core/model.js';
-import { STAGES, type VersionStats } from '../core/version-stats.js';
+import type { VersionStats } from '../core/version-stats.js';
 import type { ShadowFacts, ShadowMismatch, ShadowRules } from '../core/shadow.js';
 import { addonPath, fromAddonError, loadAddon, type Addon } from './addon.js';
+import { Answers } from './answers.js';
 import type { OpenedModel, OpenOptions } from '../core/opening.js';
 import type { Engine, EngineInfo, ModelHandle, ReplySink } from './engine.js';
 import { checkAllowedCpus, settingsOf, type EngineOptions } from './engine-settings.js';
@@ -16,22 +17,10 @@ import { SlowCalls } from './slow-calls.js';
 const QUEUE_FULL = ERRORS.QUEUE_FULL.number;
 /** After a tick without a refusal there is still one more. */
 const CROWDED_TICKS = 2;
-/** Fields of a row of the ring: ticket, error number, offset, length, length of the JSON part. */
-const RING_FIELDS = 5;
-/** Words behind its 1024 rows: the addon tells that more is ready, and is told that all rows have been delivered. */
-const RING_HAS_MORE = 1024 * RING_FIELDS;
-const RING_IS_READ = RING_HAS_MORE + 1;
 
 /** Opens ONNX Runtime and starts the worker threads; throws a SluiceError that says what is missing. */
 export function createEngine(options: EngineOptions = {}): Engine {
   return new AddonEngine(loadAddon(addonPath(options.addonPath)), options);
-}
-
-/** The delivery goes on: an error of one sink is nothing to the others. */
-function throwUncaught(cause: unknown): void {
-  process.nextTick(() => {
-    throw cause;
-  });
 }
 
 class AddonEngine implements Engine {
@@ -39,22 +28,12 @@ class AddonEngine implements Engine {
   readonly frameFacts: Uint32Array;
   private readonly frameChoices: Uint32Array;
   private chosenFrames = 0;
-  private readonly ring: Uint32Array;
-  private readonly replies: ArrayBuffer;
-  private readonly times: Float32Array;
-  /** Views of `replies` by row of the ring. */
-  private readonly views: Array<Uint8Array | undefined> = [];
-  /** Row of the ring that is being delivered. */
-  private delivering = 0;
+  private readonly answers: Answers;
   private readonly nextShadow: Uint32Array;
-  private readonly sinks: Array<ReplySink | undefined> = [];
-  private afterDelivery: () => void = () => undefined;
-  private inFlight = 0;
   private isTickArmed = false;
   /** Ticks for which refusals are expected. */
   private crowdedTicks = 0;
   private isStopping = false;
-  private whenIdle: (() => void) | undefined;
   private readonly slowCalls = new SlowCalls();
 
   constructor(addon: Addon, options: EngineOptions) {
@@ -62,9 +41,7 @@ class AddonEngine implements Engine {
     const settings = settingsOf(options);
     try {
       const memory = addon.openEngine(settings, this.onWake);
-      this.ring = new Uint32Array(memory.ring);
-      this.replies = memory.replies;
-      this.times = new Float32Array(memory.times);
+      this.answers = new Answers(addon, memory);
       this.frameFacts = new Uint32Array(memory.frameFacts);
       this.frameChoices = new Uint32Array(memory.frameChoices);
       this.nextShadow = new Uint32Array(memory.nextShadow);
@@ -153,12 +130,15 @@ class AddonEngine implements Engine {
   }
 
   onDelivered(listener: () => void): void {
-    this.afterDelivery = listener;
+    this.answers.afterDelivery = listener;
   }
 
   deliveredTimesUs(): Float32Array {
-    const at = this.delivering * STAGES.length;
-    return this.times.subarray(at, at + STAGES.length);
+    return this.answers.timesUs();
+  }
+
+  keepDelivered(): (() => void) | undefined {
+    return this.answers.keep();
   }
 
   lastErrorText(): string {
@@ -237,7 +217,7 @@ class AddonEngine implements Engine {
   async shutdown(): Promise<void> {
     if (this.isStopping) return;
     this.isStopping = true;
-    if (this.inFlight > 0) await new Promise<void>((resolve) => (this.whenIdle = resolve));
+    await this.answers.settled();
     // What loads or closes comes to its end: after `closeEngine` nobody would hear of it.
     await this.slowCalls.settled();
     this.addon.closeEngine();
@@ -252,8 +232,7 @@ class AddonEngine implements Engine {
       if (ticket === -QUEUE_FULL) this.noteCrowd();
       return ticket;
     }
-    this.sinks[ticket] = sink;
-    this.inFlight += 1;
+    this.answers.expect(ticket, sink);
     this.armTick();
     return ticket;
   }
@@ -287,50 +266,7 @@ class AddonEngine implements Engine {
     this.deliver(this.addon.drain());
   };
 
-  /**
-   * Reads the ring until nothing is left; a reply that does not fit the shared memory comes alone. What workers finish
-   * meanwhile has a wake-up of its own.
-   */
   private deliver(rows: number): void {
-    const { ring } = this;
-    while (rows !== 0) {
-      if (rows < 0) this.deliverRow(0, this.addon.takeLong());
-      else for (let row = 0; row < rows; row += 1) this.deliverRow(row, this.replies);
-      try {
-        this.afterDelivery();
-      } catch (cause) {
-        throwUncaught(cause);
-      }
-      rows = ring[RING_HAS_MORE] === 0 ? 0 : this.addon.drain();
-    }
-    ring[RING_IS_READ] = 1;
-    if (this.inFlight === 0 && this.whenIdle !== undefined) this.whenIdle();
-  }
-
-  private deliverRow(row: number, memory: ArrayBuffer): void {
-    this.delivering = row;
-    const at = row * RING_FIELDS;
-    const ring = this.ring;
-    const ticket = ring[at]!;
-    const sink = this.sinks[ticket]!;
-    this.sinks[ticket] = undefined;
-    this.inFlight -= 1;
-    const status = ring[at + 1]!;
-    if (status === QUEUE_FULL) this.noteCrowd();
-    const bytes = this.bytesOf(row, memory, ring[at + 2]!, ring[at + 3]!);
-    try {
-      sink.delivered(status, bytes, ring[at + 4]!);
-    } catch (cause) {
-      throwUncaught(cause);
-    }
-  }
-
-  /** Replies of one model are alike, so a row's bytes mostly lie where they lay before: the view of them is kept. */
-  private bytesOf(row: number, memory: ArrayBuffer, offset: number, length: number): Uint8Array {
-    const known = this.views[row];
-    if (known?.length === length && known.byteOffset === offset && memory === this.replies) return known;
-    const view = new Uint8Array(memory, offset, length);
-    if (memory === this.replies) this.views[row] = view;
-    return view;
+    if (this.answers.deliver(rows)) this.noteCrowd();
   }
 }

@@ -21,7 +21,7 @@ import {
 import type { OpenedModel, OpenOptions } from '../core/opening.js';
 import type { EngineInfo } from './engine.js';
 
-const INTERFACE_NUMBER = 10;
+const INTERFACE_NUMBER = 11;
 
 /** What both sides must agree on. */
 export interface Handshake {
@@ -45,18 +45,18 @@ export interface AddonSettings {
   readonly hungLoopExitMs: number;
 }
 
+/** What the addon exports once, for the whole life of an engine. */
+export interface SharedMemory {
+  readonly ring: ArrayBuffer;
+  readonly replies: ArrayBuffer;
+  readonly frameFacts: ArrayBuffer;
+  readonly frameChoices: ArrayBuffer;
+  readonly nextShadow: ArrayBuffer;
+  readonly times: ArrayBuffer;
+}
+
 export interface Addon extends Handshake {
-  openEngine(
-    settings: AddonSettings,
-    deliver: () => void,
-  ): {
-    ring: ArrayBuffer;
-    replies: ArrayBuffer;
-    frameFacts: ArrayBuffer;
-    frameChoices: ArrayBuffer;
-    nextShadow: ArrayBuffer;
-    times: ArrayBuffer;
-  };
+  openEngine(settings: AddonSettings, deliver: () => void): SharedMemory;
   closeEngine(): void;
   info(): Omit<EngineInfo, 'interfaceNumber'>;
   openModel(options: OpenOptions): Promise<OpenedModel>;
@@ -73,6 +73,7 @@ export interface Addon extends Handshake {
   flush(chosenFrames: number): number;
   drain(): number;
   takeLong(): ArrayBuffer;
+  freeLong(reply: ArrayBuffer): void;
   cancel(ticket: number): void;
   readFrame(message: ArrayBuffer): number;
   frameText(bodyId: number, field: number): string;

@@ -1,6 +1,6 @@
 /**
  * What the rest of the server sees of the addon: open, start, submit, deliver, close. Lives on one event loop.
- * Bytes given to `submit` are copied before it returns; bytes handed to `delivered` are valid during that call only.
+ * Bytes given to `submit` are copied before it returns; bytes handed to `delivered` are valid during that call only, unless kept.
  */
 import type { ServePlan, StartReport } from '../core/model.js';
 import type { VersionStats } from '../core/version-stats.js';
@@ -25,7 +25,8 @@ export interface ReplySink {
    * Called exactly once, on the loop. `status` 0: `bytes` is a reply frame, or a V2 response body with `headLength` the
    * length of its JSON part when binary tensors follow (0 = all JSON). Otherwise `status` is an error number, `bytes` its
    * UTF-8 message and `headLength` after how many milliseconds another try has better chances (0: nobody knows).
-   * `bytes` must be used or copied before this returns, or before what `onDelivered` calls has returned.
+   * `bytes` must be used or copied before this returns, or before what `onDelivered` calls has returned; those of a long
+   * reply may be kept (`keepDelivered`).
    * What it throws becomes an uncaught error once everybody else has been answered.
    */
   delivered(status: number, bytes: Uint8Array, headLength: number): void;
@@ -90,6 +91,11 @@ export interface Engine {
   onDelivered(listener: () => void): void;
   /** Stage times of the request that is being delivered: microseconds in the order of STAGES, valid during that call. */
   deliveredTimesUs(): Float32Array;
+  /**
+   * Keeps the bytes that are being delivered until the function that it answers is called, or forgotten; nobody changes them
+   * meanwhile, and afterwards they are empty. undefined: a short reply, which cannot be kept.
+   */
+  keepDelivered(): (() => void) | undefined;
   lastErrorText(): string;
   /** After how many milliseconds what was refused last has better chances; 0: nobody knows. */
   lastRetryMs(): number;

@@ -30,6 +30,7 @@ const goodReply = {
   contentType: JSON_TYPE,
   headLength: 0,
   body: new Uint8Array(0) as Uint8Array,
+  release: undefined as (() => void) | undefined,
 };
 
 export class InferExchange implements BodySink, ReplySink {
@@ -103,6 +104,7 @@ export class InferExchange implements BodySink, ReplySink {
       goodReply.contentType = headLength > 0 ? BINARY_TYPE : JSON_TYPE;
       goodReply.headLength = headLength;
       goodReply.body = bytes;
+      goodReply.release = this.engine.keepDelivered();
       this.responder.send(goodReply);
     } else {
       this.responder.send(engineErrorReply(errorName(status), textOf(bytes), headLength));

@@ -55,8 +55,7 @@ class NodeExchange implements Responder {
   send(reply: Reply): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    // The socket may write later, and the bytes are ours only now.
-    const body = Buffer.from(reply.body as string);
+    const body = bodyToKeep(reply);
     const headers: Record<string, string | number> = {
       'content-type': reply.contentType,
       'content-length': bodyBytes(reply),
@@ -110,6 +109,11 @@ class NodeExchange implements Responder {
       this.fail(error);
     }
   }
+}
+
+/** The socket may write later, and mostly the bytes are ours only now. */
+function bodyToKeep({ body, release }: Reply): Uint8Array {
+  return release === undefined || typeof body === 'string' ? Buffer.from(body as string) : body;
 }
 
 /** A Buffer may be a piece of a larger block; a sink gets the piece alone. */

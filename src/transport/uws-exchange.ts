@@ -9,7 +9,7 @@ import type { HttpResponse } from 'uWebSockets.js';
 import type { BodySink, Reply, Responder } from '../core/exchange.js';
 import { BINARY_TYPE } from '../serving/replies.js';
 import { bodyBytes } from './transport.js';
-import { LONG_REPLY_BYTES, LongReply, type Unsent } from './uws-long-reply.js';
+import { LONG_REPLY_BYTES, LongReply, piecesOf, type Unsent } from './uws-long-reply.js';
 
 /** Longer JSON parts of replies are rare, and costly enough for a string of their own. */
 const MAX_KNOWN_HEAD_LENGTH = 1024;
@@ -95,7 +95,7 @@ function typeAndHeaders(contentType: string, headers: ReplyHeaders): string {
 
 function writeCorked(): void {
   const { response, isHeadRequest } = corkedExchange;
-  const { status, contentType, headLength, body, more, headers, closesConnection } = corkedReply;
+  const { status, contentType, headLength, body, release, more, headers, closesConnection } = corkedReply;
   if (status !== 200) response.writeStatus(STATUS_LINES.get(status) ?? String(status));
   const type = headLength === 0 ? contentType : typeAndLength(contentType, headLength);
   response.writeHeader('content-type', headers === undefined ? type : typeAndHeaders(type, headers));
@@ -111,7 +111,11 @@ function writeCorked(): void {
     response.end(body, true);
   } else if (body.length >= LONG_REPLY_BYTES && typeof body !== 'string') {
     if (corkedExchange.isCorked) corkedExchange.watchAbort();
-    corkedExchange.rest = LongReply.ofBody(response, body, corkedExchange.unsent);
+    const { unsent } = corkedExchange;
+    corkedExchange.rest =
+      release === undefined
+        ? LongReply.ofBody(response, body, unsent)
+        : LongReply.ofPieces(response, piecesOf(body), body.byteLength, unsent, release);
   } else {
     response.end(body);
   }

@@ -10,6 +10,16 @@ import type { HttpResponse } from 'uWebSockets.js';
 /** Shorter replies fit what the system takes for a socket. */
 export const LONG_REPLY_BYTES = 16 * 1024;
 
+/** What a socket is given in one turn of the loop. */
+const PIECE_BYTES = 256 * 1024;
+
+/** Views of it, none longer than what is written in one turn. */
+export function piecesOf(body: Uint8Array): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  for (let at = 0; at < body.byteLength; at += PIECE_BYTES) pieces.push(body.subarray(at, at + PIECE_BYTES));
+  return pieces;
+}
+
 /** Replies of one listener that the system has not taken whole. */
 export interface Unsent {
   replies: number;
@@ -27,6 +37,8 @@ export class LongReply {
     private readonly unsent: Unsent,
     /** Bytes before the piece `at`. */
     private writtenBytes: number,
+    /** Takes the pieces back: from then on they are empty. */
+    private readonly release?: () => void,
   ) {
     unsent.replies += 1;
     response.onWritable(() => this.write());
@@ -41,14 +53,15 @@ export class LongReply {
     return new LongReply(response, [body.slice(takenBytes)], body.byteLength, unsent, takenBytes);
   }
 
-  /** The same for pieces that nobody changes any more. */
+  /** The same for pieces that nobody changes any more, or not before `release` is called. */
   static ofPieces(
     response: HttpResponse,
     pieces: readonly Uint8Array[],
     totalBytes: number,
     unsent: Unsent,
+    release?: () => void,
   ): LongReply {
-    const reply = new LongReply(response, pieces, totalBytes, unsent, 0);
+    const reply = new LongReply(response, pieces, totalBytes, unsent, 0, release);
     reply.write();
     return reply;
   }
@@ -58,6 +71,7 @@ export class LongReply {
     if (this.isGone) return;
     this.isGone = true;
     this.unsent.replies -= 1;
+    this.release?.();
   }
 
   /** False: the socket has taken all it can, and calls when it can take more. */

@@ -177,6 +177,12 @@ t.test('inspect and doctor', async (t) => {
   t.match(noRuntime, { exitCode: 1, stdout: /MISSING +ONNX Runtime .* -> / });
 });
 
+t.test('output that nobody reads to its end is no error', async (t) => {
+  const cli = start(t, ['inspect', 'examples/models/digits/1/model.onnx']);
+  cli.child.stdout.destroy();
+  t.same(await cli.ended(), { exitCode: 0, stdout: '', stderr: '' });
+});
+
 t.test('inspect opens a model as its configuration says', async (t) => {
   const missing = Math.max(...(allowedCpus(fileText) ?? []), 0) + 1;
   const parameter = (key: string, value: string): string =>

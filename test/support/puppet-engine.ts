@@ -70,6 +70,8 @@ export class PuppetEngine implements Engine {
   /** What the next refusals and failures say of another try. */
   retryMs = 0;
   isCrowded = false;
+  /** Where replies may be kept: told when they are needed no longer. */
+  release: (() => void) | undefined = undefined;
   private lastError = '';
   private wakers: Array<{ count: number; wake: () => void }> = [];
 
@@ -147,6 +149,10 @@ export class PuppetEngine implements Engine {
   endDelivery(): void {
     for (const tell of this.refused.splice(0)) tell();
     this.afterDelivery();
+  }
+
+  keepDelivered(): (() => void) | undefined {
+    return this.release;
   }
 
   deliveredTimesUs(): Float32Array {
