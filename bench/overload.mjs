@@ -1,10 +1,10 @@
 /**
- * Rounds of the scenarios that go beyond what a server can do. `overload`: goodput under a deadline at multiples of the ceiling,
- * and how soon it is back after ten times. `isolation`: a light model's latency alone, and beside a heavy one at twice its ceiling.
+ * Rounds of the scenarios that go beyond what a server can do. `overload`: goodput under a deadline at multiples of the ceiling
+ * over the ceiling, and how soon it is back after ten times. `isolation`: a light model's latency alone, and beside a heavy one at twice its ceiling.
  */
 import { capture, coresOf, generatorWords, pollWords } from './block.mjs';
 import { GENERATOR } from './paths.mjs';
-import { pinned } from './servers.mjs';
+import { cpuUs, loopCpuUs, pinned } from './servers.mjs';
 
 /** More than the server can answer within the deadline, so that the limit is not the number of sockets. */
 const CONNECTIONS = 512;
@@ -15,10 +15,14 @@ const RECOVERED_SHARE = 0.95;
 const CALM = 0.8;
 const STORM = 10;
 
+/** With `runShare`: what part of its processor time the server spent elsewhere than on its loop, that is, in runs. */
 async function load(running, side, layout, words, polls = pollWords(layout)) {
   const { request } = side;
   const all = generatorWords(running, { ...side, request }, ['--seed', '1', ...polls, ...words]);
-  return JSON.parse(await capture(pinned(coresOf(layout).generator, [GENERATOR, ...all])));
+  const [cpuBefore, loopBefore] = [cpuUs(running.pid), loopCpuUs(running.pid)];
+  const result = JSON.parse(await capture(pinned(coresOf(layout).generator, [GENERATOR, ...all])));
+  const loopShare = (loopCpuUs(running.pid) - loopBefore) / (cpuUs(running.pid) - cpuBefore);
+  return { ...result, runShare: 1 - loopShare };
 }
 
 const p99Us = (histogram) =>
@@ -33,8 +37,12 @@ async function findCeiling(side, layout, durationS) {
     '--warmup-s',
     String(WARM_UP_S),
   ];
-  const result = await load(side.running, side, layout, [...words, '--duration-s', String(durationS)]);
-  return result.achievedPerS;
+  const { achievedPerS, runShare } = await load(side.running, side, layout, [
+    ...words,
+    '--duration-s',
+    String(durationS),
+  ]);
+  return { rate: achievedPerS, runShare, reasons: [] };
 }
 
 function openWords(deadlineMs, words) {
@@ -55,6 +63,7 @@ function sideOf(result, more = {}) {
     p99Us: p99Us(result.latency),
     maxUs: result.latency.maxUs,
     refusedP99Us: p99Us(result.turnedAway),
+    runShare: result.runShare,
     generatorBusy: Math.max(...result.threads.map((thread) => thread.busyFraction)),
     reasons: result.reasons,
     ...more,
@@ -68,19 +77,29 @@ function recoveryS({ widthS, slots }, fromS) {
   return Math.max(0, lastBad + 1 - Math.round(fromS / widthS)) * widthS;
 }
 
+function meanOf(ceilings) {
+  const mean = (key) => ceilings.reduce((sum, ceiling) => sum + ceiling[key], 0) / ceilings.length;
+  return { rate: mean('rate'), runShare: mean('runShare'), reasons: [] };
+}
+
+/** A machine that others use is a quarter faster a moment later: each multiple stands between two ceilings of its own. */
 export async function overloadRound(scenario, sides, blockS) {
   const { layout, deadlineMs, multiples } = scenario;
   const round = {};
   for (const [name, side] of Object.entries(sides)) {
-    const capacity = await findCeiling(side, layout, blockS);
     const limited = withDeadline(side, deadlineMs);
-    let peak = 0;
-    for (const multiple of multiples) {
-      const words = ['--rate', String(capacity * multiple), '--duration-s', String(blockS)];
-      const result = await load(side.running, limited, layout, openWords(deadlineMs, words));
-      round[`${name} ${multiple}x`] = sideOf(result);
-      peak = Math.max(peak, result.goodPerS);
+    const ceilings = [await findCeiling(side, layout, blockS)];
+    for (const multiple of multiples[name]) {
+      const before = ceilings.at(-1);
+      const words = ['--rate', String(before.rate * multiple), '--duration-s', String(blockS)];
+      round[`${name} ${multiple}x`] = sideOf(
+        await load(side.running, limited, layout, openWords(deadlineMs, words)),
+      );
+      ceilings.push(await findCeiling(side, layout, blockS));
+      round[`${name} ceiling at ${multiple}x`] = meanOf([before, ceilings.at(-1)]);
     }
+    round[`${name} ceiling`] = meanOf(ceilings);
+    const capacity = ceilings.at(-1).rate;
     const phases = [
       [CALM, blockS + WARM_UP_S],
       [STORM, blockS],
@@ -88,7 +107,6 @@ export async function overloadRound(scenario, sides, blockS) {
     ].flatMap(([multiple, seconds]) => ['--phase', `${capacity * multiple}:${seconds}`]);
     const words = openWords(deadlineMs, [...phases, '--timeline-s', String(SLOT_S)]);
     const after = await load(side.running, limited, layout, words);
-    round[`${name} peak`] = { rate: peak, capacity, reasons: [] };
     round[`${name} after ${STORM}x`] = sideOf(after, { recoveryS: recoveryS(after.timeline, 2 * blockS) });
   }
   return round;
@@ -103,7 +121,7 @@ export async function isolationRound(scenario, sides, blockS) {
   for (const name of scenario.servers) {
     const light = sides[`${name} light`];
     const heavy = sides[`${name} heavy`];
-    const capacity = await findCeiling(heavy, layout, blockS);
+    const capacity = (await findCeiling(heavy, layout, blockS)).rate;
     const lightLoad = () =>
       loadAsleep(light, [
         ...['--mode', 'poisson', '--rate', String(lightPerS), '--connections', String(CEILING_CONNECTIONS)],

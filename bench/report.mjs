@@ -30,6 +30,7 @@ const UNITS = {
   serverCpuUs: ' server CPU',
   refusedP99Us: ' refusals p99',
   recoveryS: ' until goodput is back',
+  runShare: ', share of runs in processor time',
   generatorCpuUs: ' generator CPU',
 };
 

@@ -16,7 +16,7 @@ const EXTRA_ROUNDS = 2;
 const SHOWN = ['rate', 'p50Us', 'p99Us', 'serverCpuUs', 'generatorCpuUs', 'generatorBusy'];
 const ROUNDS = { overload: overloadRound, isolation: isolationRound };
 /** Rounds of those take many blocks each. */
-const MOST_LONG_ROUNDS = 3;
+const MOST_LONG_ROUNDS = 5;
 
 export function chooseScenarios(only) {
   if (only === undefined) return SCENARIOS;

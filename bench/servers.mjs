@@ -101,13 +101,14 @@ async function stop(child, ended) {
   clearTimeout(timer);
 }
 
+const threadCpuUs = (pid, thread) =>
+  Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]) / 1000;
+
 /** Processor time of all threads of a process so far, in microseconds; no number where somebody else started it. */
 export function cpuUs(pid) {
   if (pid === undefined) return NaN;
-  const tasks = join('/proc', String(pid), 'task');
-  let totalNs = 0;
-  for (const thread of readdirSync(tasks)) {
-    totalNs += Number(readFileSync(join(tasks, thread, 'schedstat'), 'utf8').split(' ')[0]);
-  }
-  return totalNs / 1000;
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + threadCpuUs(pid, thread), 0);
 }
+
+/** The same of its first thread alone, which is the one with the event loop. */
+export const loopCpuUs = (pid) => (pid === undefined ? NaN : threadCpuUs(pid, pid));
