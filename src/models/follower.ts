@@ -19,6 +19,21 @@ export interface FollowedParts {
   planFor(found: FoundModel): Promise<ModelPlan>;
 }
 
+export interface Look {
+  /** False where something is there that may not be whole yet. */
+  readonly isSettled: boolean;
+  /** Resolves when the loads that it began are over. */
+  readonly ended: Promise<void>;
+}
+
+/** What is to be done about one model. */
+interface Step {
+  readonly read: ReadConfig;
+  readonly taken: readonly FoundVersion[];
+  readonly isSettled: boolean;
+  readonly isAll: boolean;
+}
+
 export class Follower {
   /** Models that are gone and may still have requests inside. */
   private readonly leaving = new Set<string>();
@@ -28,35 +43,46 @@ export class Follower {
     private readonly watch: FolderWatch,
   ) {}
 
-  /** One look at the repository: what is new is loaded, what is gone leaves, what was edited is told. */
-  async follow(path: string): Promise<{ readonly isSettled: boolean }> {
+  /** One look at the repository: what is new begins to load, what is gone leaves, what was edited is told. */
+  async follow(path: string): Promise<Look> {
     const { models } = await findModels(path);
     const names = new Set(models.map((model) => model.name));
-    const settled = await Promise.all(models.map((model) => this.followFound(model)));
-    const gone = [...this.parts.managed.keys()].filter((name) => !names.has(name));
-    const left = await Promise.all(
-      gone.map((name) => this.parts.order.run(name, () => this.followGone(name))),
-    );
-    return { isSettled: settled.every(Boolean) && left.every(Boolean) };
+    const looks = models.map((model) => this.followFound(model));
+    const settled = await Promise.all(looks.map(({ isSettled }) => isSettled));
+    const { managed, order } = this.parts;
+    const gone = [...managed.keys()].filter((name) => !names.has(name) && !order.isBusy(name));
+    const left = await Promise.all(gone.map((name) => order.run(name, () => this.followGone(name))));
+    const ended = Promise.all(looks.map((look) => look.ended)).then(() => undefined);
+    return { isSettled: settled.every(Boolean) && left.every(Boolean), ended };
   }
 
-  /** False where something is there that may not be whole yet. */
-  private followFound(found: FoundModel): Promise<boolean> {
+  /** `isSettled` is false where something is there that may not be whole yet. */
+  private followFound(found: FoundModel): {
+    readonly isSettled: Promise<boolean>;
+    readonly ended: Promise<void>;
+  } {
     this.leaving.delete(found.name);
-    if (this.parts.order.isBusy(found.name)) return Promise.resolve(true);
-    return this.parts.order.run(found.name, async () => {
+    if (this.parts.order.isBusy(found.name))
+      return { isSettled: Promise.resolve(true), ended: Promise.resolve() };
+    let tell: (isSettled: boolean) => void = () => undefined;
+    const isSettled = new Promise<boolean>((resolve) => (tell = resolve));
+    const ended = this.parts.order.run(found.name, async () => {
       try {
-        return await this.followModel(found);
+        const step = await this.lookAtModel(found);
+        // A load may take minutes: the other models are followed on.
+        tell(step.isSettled);
+        await this.take(found, step);
       } catch (error) {
         // A config file that is half written looks like a broken one.
-        const isSettled = this.watch.isSettled(found.name, { fingerprint: String(error), cameWhole: false });
-        if (isSettled || this.parts.managed.has(found.name)) this.parts.modelOf(found.name).refuse(error);
-        return isSettled;
+        const isBroken = this.watch.isSettled(found.name, { fingerprint: String(error), cameWhole: false });
+        if (isBroken || this.parts.managed.has(found.name)) this.parts.modelOf(found.name).refuse(error);
+        tell(isBroken);
       }
     });
+    return { isSettled, ended };
   }
 
-  private async followModel(found: FoundModel): Promise<boolean> {
+  private async lookAtModel(found: FoundModel): Promise<Step> {
     const { read, wanted } = await this.parts.planFor(found);
     const known = this.parts.managed.get(found.name);
     const taken: FoundVersion[] = [];
@@ -73,11 +99,13 @@ export class Follower {
       if (!this.watch.isSettled(version.place, look)) isSettled = false;
       else if (!isKnown) taken.push(version);
     }
+    return { read, taken, isSettled, isAll: isSettled && taken.length === wanted.length };
+  }
+
+  private async take(found: FoundModel, { read, taken, isAll }: Step): Promise<void> {
     const model = this.parts.modelOf(found.name);
-    if (taken.length > 0)
-      await this.applyNoted(model, taken, read, isSettled && taken.length === wanted.length);
+    if (taken.length > 0) await this.applyNoted(model, taken, read, isAll);
     model.forget(new Set(found.versions.map(({ version }) => version)));
-    return isSettled;
   }
 
   /** A folder that changes places by two renames is away for a moment. */

@@ -11,7 +11,7 @@ import { CommandOrder, LoadSlots } from './command-order.js';
 import type { ReadConfig } from './config/model-config.js';
 import type { FirstRun } from './first-run.js';
 import { FolderWatch } from './folder-watch.js';
-import { Follower } from './follower.js';
+import { Follower, type Look } from './follower.js';
 import { ManagedModel, type ModelParts, type VersionOutcome } from './managed-model.js';
 import { MemoryAdmission } from './memory-admission.js';
 import { readOverride, stageFiles, type LoadOverride } from './override.js';
@@ -227,8 +227,8 @@ export class ModelStore {
     return repositoryIndex(this.snapshot, onDisk, isReadyOnly);
   }
 
-  /** One look at the repository: what is new is loaded, what is gone leaves, what was edited is told. */
-  follow(): Promise<{ readonly isSettled: boolean }> {
+  /** One look at the repository: what is new begins to load, what is gone leaves, what was edited is told. */
+  follow(): Promise<Look> {
     return this.follower.follow(this.path);
   }
 
@@ -303,7 +303,8 @@ export class ModelStore {
   private async pollOnce(): Promise<void> {
     let nextMs = this.options.pollMs;
     try {
-      const { isSettled } = await this.follow();
+      const { isSettled, ended } = await this.follow();
+      ended.catch((error: unknown) => this.log.error({ err: error }, 'following a model failed'));
       // What is being copied is looked at again soon.
       if (!isSettled) nextMs = Math.min(nextMs, this.options.settleMs);
     } catch (error) {

@@ -1,6 +1,6 @@
 /** The set of versions changes under a puppet engine: swaps, failed loads, drains, pins, commands in order, polling. */
 import t, { type Test } from 'tap';
-import { mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Snapshot } from '../../src/core/snapshot.js';
 import { ModelStore, type StoreOptions } from '../../src/models/store.js';
@@ -16,6 +16,8 @@ interface Rig {
   put(version: string, text: string): void;
   states(): Record<string, string>;
   serves(): string | undefined;
+  /** One look at the repository, with its loads: whether all is settled. */
+  follow(): Promise<boolean>;
   clock: { nowMs: number };
 }
 
@@ -51,6 +53,11 @@ async function rig(
     },
     states: () => Object.fromEntries([...(model()?.versions ?? [])].map(([name, v]) => [name, v.state])),
     serves: () => model()?.defaultVersion?.version,
+    async follow() {
+      const { isSettled, ended } = await store.follow();
+      await ended;
+      return isSettled;
+    },
   };
 }
 
@@ -237,17 +244,17 @@ t.test('explicit control loads what was named, and tells what is not there', asy
 });
 
 t.test('polling: what is being copied waits until it rests, a rename is taken at once', async (t) => {
-  const { store, root, put, states, clock, loader } = await rig(t, { control: 'poll', settleMs: 2000 });
+  const { root, put, states, clock, loader, follow } = await rig(t, { control: 'poll', settleMs: 2000 });
   put('2', 'half');
-  t.same(await store.follow(), { isSettled: false });
+  t.equal(await follow(), false);
   t.same(states(), { '1': 'READY' });
   clock.nowMs += 1000;
   put('2', 'half and more');
-  t.same(await store.follow(), { isSettled: false });
+  t.equal(await follow(), false);
   clock.nowMs += 1999;
-  t.same(await store.follow(), { isSettled: false });
+  t.equal(await follow(), false);
   clock.nowMs += 1;
-  t.same(await store.follow(), { isSettled: true });
+  t.equal(await follow(), true);
   t.equal(states()['2'], 'READY');
   t.equal(loader.texts.get(2), 'half and more');
 
@@ -258,43 +265,68 @@ t.test('polling: what is being copied waits until it rests, a rename is taken at
   utimesSync(join(root, 'aside', 'model.onnx'), earlier, earlier);
   await new Promise((resolve) => setTimeout(resolve, 20));
   renameSync(join(root, 'aside'), join(root, 'm', '3'));
-  await store.follow();
+  await follow();
   t.equal(states()['3'], 'READY');
 });
 
 t.test('polling: edited is told, broken is tried once, gone leaves after a second look', async (t) => {
-  const { store, root, put, states, clock, loader } = await rig(t, { control: 'poll' });
+  const { store, root, put, states, clock, loader, follow } = await rig(t, { control: 'poll' });
   put('1', 'edited');
-  await store.follow();
+  await follow();
   t.equal(store.snapshot.models.get('m')?.versions.get('1')?.isEdited, true);
   put('2', 'bad');
   for (let pass = 0; pass < 4; pass += 1) {
-    await store.follow();
+    await follow();
     clock.nowMs += 2000;
   }
   t.same(states(), { '1': 'READY', '2': 'REJECTED' });
   t.equal(loader.orders.length, 2);
   put('2', 'mended');
-  await store.follow();
+  await follow();
   clock.nowMs += 2000;
-  await store.follow();
+  await follow();
   t.equal(states()['2'], 'READY');
   rmSync(join(root, 'm'), { recursive: true });
-  t.same(await store.follow(), { isSettled: false });
+  t.equal(await follow(), false);
   t.equal(states()['2'], 'READY', 'it may come back by a second rename');
   clock.nowMs += 2000;
-  await store.follow();
+  await follow();
   await new Promise(setImmediate);
   t.equal(store.snapshot.models.has('m'), false);
   t.same(loader.closed.sort(), [1, 3]);
 });
 
-t.test('polling: one that is slow to leave holds up nobody, and may come back', async (t) => {
+t.test('polling: one that loads for long holds up nobody', async (t) => {
   const { store, root, put, states, clock, loader } = await rig(t, { control: 'poll' });
+  let letGo: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => (letGo = resolve));
+  loader.during = async ({ path }) => {
+    if (readFileSync(path, 'utf8') === 'slow') await held;
+  };
+  put('2', 'slow');
+  await store.follow();
+  clock.nowMs += 2000;
+  const { ended } = await store.follow();
+  mkdirSync(join(root, 'n', '1'), { recursive: true });
+  writeFileSync(join(root, 'n', '1', 'model.onnx'), 'another');
+  await store.follow();
+  clock.nowMs += 2000;
+  await (
+    await store.follow()
+  ).ended;
+  t.equal(store.snapshot.models.get('n')?.isReady, true);
+  t.same(states(), { '1': 'READY', '2': 'LOADING' });
+  letGo();
+  await ended;
+  t.equal(states()['2'], 'READY');
+});
+
+t.test('polling: one that is slow to leave holds up nobody, and may come back', async (t) => {
+  const { store, root, put, states, clock, loader, follow } = await rig(t, { control: 'poll' });
   const old = store.snapshot.models.get('m')?.versions.get('1');
   old?.use.take();
   const look = async (): Promise<void> => {
-    await store.follow();
+    await follow();
     clock.nowMs += 2000;
   };
   const aside = t.testdirName + '-aside';
