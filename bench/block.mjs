@@ -5,14 +5,9 @@
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BARE_LOOP, GENERATOR, MODELS, REQUEST_FILES, ROOT } from './paths.mjs';
+import { GENERATOR, REQUEST_FILES, ROOT } from './paths.mjs';
 import { cpuUs, pinned } from './servers.mjs';
 
-const LIBRARY = join(
-  'node_modules/onnxruntime-node/bin/napi-v6/linux',
-  process.arch === 'arm64' ? 'arm64' : 'x64',
-  'libonnxruntime.so.1',
-);
 const WARM_UP_S = 0.2;
 // On a core of its own the generator never sleeps, like a client on another machine: whoever wakes a sleeping one pays for it, and
 // on a virtual machine that is more than all the rest of a small request. Polling on a shared core would take the server's.
@@ -133,23 +128,7 @@ async function runWrk(server, side, scenario, durationS) {
   };
 }
 
-async function runBareLoop(side, scenario, durationS, batches) {
-  const args = [LIBRARY, join(MODELS, side.model, '1', 'model.onnx'), '--duration-s', String(durationS)];
-  if (batches !== undefined) args.push('--batches', batches);
-  const text = await capture(pinned(coresOf(scenario.layout).server, [BARE_LOOP, ...args]));
-  return JSON.parse(text).best;
-}
-
-/** The batch size at which the bare loop is fastest: it has that one in every block. */
-export async function findBestBatch(side, scenario) {
-  return String((await runBareLoop(side, scenario, 0.5)).rows);
-}
-
 export async function runBlock(server, side, scenario, durationS) {
-  if (side.program === 'ort-loop') {
-    const best = await runBareLoop(side, scenario, durationS, side.batches);
-    return { rate: best.rowsPerS, serverCpuUs: best.cpuUsPerRow, reasons: [] };
-  }
   if (side.generator === 'wrk') return runWrk(server, side, scenario, durationS);
   return runLoad(server, side, scenario, durationS);
 }

@@ -3,7 +3,8 @@
  * backwards (A B B A) in every round, and compares inside rounds. Knows nothing of what is compared: see scenarios.mjs.
  */
 import { keepAwake } from './awake.mjs';
-import { findBestBatch, coresOf, runBlock } from './block.mjs';
+import { findBestBatch, runBareLoop } from './bare-loop.mjs';
+import { coresOf, runBlock } from './block.mjs';
 import { watchMachine } from './machine.mjs';
 import { isolationRound, overloadRound } from './overload.mjs';
 import { ask, keepReply, outputOf, prepareRequest } from './requests.mjs';
@@ -113,7 +114,12 @@ async function runRound(scenario, sides, blockS) {
   const names = Object.keys(sides);
   const blocks = Object.fromEntries(names.map((name) => [name, []]));
   for (const name of [...names, ...names.reverse()]) {
-    blocks[name].push(await runBlock(sides[name].running, sides[name], scenario, blockS));
+    const side = sides[name];
+    const block =
+      side.program === undefined
+        ? runBlock(side.running, side, scenario, blockS)
+        : runBareLoop(side, scenario, blockS);
+    blocks[name].push(await block);
   }
   const round = {};
   for (const [name, [first, second]] of Object.entries(blocks)) {
