@@ -10,12 +10,13 @@ import type { BodySink, Reply, Responder } from '../core/exchange.js';
 import { BINARY_TYPE } from '../serving/replies.js';
 import { bodyBytes } from './transport.js';
 import { LONG_REPLY_BYTES, LongReply, piecesOf, type Unsent } from './uws-long-reply.js';
+import { bytesOf, uwsText, type UwsText } from './uws-text.js';
 
 /** Longer JSON parts of replies are rare, and costly enough for a string of their own. */
 const MAX_KNOWN_HEAD_LENGTH = 1024;
 
 const STATUS_LINES = new Map(
-  Object.entries(STATUS_CODES).map(([status, text]) => [Number(status), `${status} ${text}`]),
+  Object.entries(STATUS_CODES).map(([status, text]) => [Number(status), bytesOf(`${status} ${text}`)]),
 );
 
 export class UwsExchange implements Responder {
@@ -63,42 +64,46 @@ export class UwsExchange implements Responder {
 let corkedExchange: UwsExchange;
 let corkedReply: Reply;
 
-const BINARY_TYPES: string[] = [];
+const CONTENT_TYPE = bytesOf('content-type');
+const BINARY_TYPES: ArrayBuffer[] = [];
 
 /**
- * The value of content-type with the line of inference-header-content-length after it: each call into the library costs
- * a fiftieth of a small request, and the few lengths that a model's replies have come again and again.
+ * The value of content-type with the lines of the other headers after it: each call into the library costs a fiftieth of a small
+ * request. The few lengths that a model's replies have come again and again, and so do the headers of refusals under overload.
  */
-function typeAndLength(contentType: string, headLength: number): string {
+function typeOf({ contentType, headLength, headers }: Reply): UwsText {
+  if (headers !== undefined) return typeWithHeaders(contentType, headLength, headers);
+  if (headLength === 0) return uwsText(contentType);
   const known = contentType === BINARY_TYPE ? BINARY_TYPES[headLength] : undefined;
   if (known !== undefined) return known;
-  const text = `${contentType}\r\ninference-header-content-length: ${headLength}`;
-  if (contentType === BINARY_TYPE && headLength < MAX_KNOWN_HEAD_LENGTH) BINARY_TYPES[headLength] = text;
-  return text;
+  const text = contentType + lengthLine(headLength);
+  if (contentType !== BINARY_TYPE || headLength >= MAX_KNOWN_HEAD_LENGTH) return text;
+  return (BINARY_TYPES[headLength] = bytesOf(text));
+}
+
+function lengthLine(headLength: number): string {
+  return headLength === 0 ? '' : `\r\ninference-header-content-length: ${headLength}`;
 }
 
 type ReplyHeaders = NonNullable<Reply['headers']>;
-let latest: { contentType: string; headers: ReplyHeaders; text: string } = {
-  contentType: '',
-  headers: [],
-  text: '',
-};
+let latest = { contentType: '', headLength: 0, headers: [] as ReplyHeaders, bytes: bytesOf('') };
 
-/** The same for further headers. Under overload the same ones come again and again: refusals share theirs. */
-function typeAndHeaders(contentType: string, headers: ReplyHeaders): string {
-  if (latest.headers !== headers || latest.contentType !== contentType) {
+function typeWithHeaders(contentType: string, headLength: number, headers: ReplyHeaders): UwsText {
+  const isLatest =
+    latest.headers === headers && latest.headLength === headLength && latest.contentType === contentType;
+  if (!isLatest) {
     const lines = headers.map(([name, value]) => `\r\n${name}: ${value}`);
-    latest = { contentType, headers, text: contentType + lines.join('') };
+    const bytes = bytesOf(contentType + lengthLine(headLength) + lines.join(''));
+    latest = { contentType, headLength, headers, bytes };
   }
-  return latest.text;
+  return latest.bytes;
 }
 
 function writeCorked(): void {
   const { response, isHeadRequest } = corkedExchange;
-  const { status, contentType, headLength, body, release, more, headers, closesConnection } = corkedReply;
+  const { status, body, release, more, closesConnection } = corkedReply;
   if (status !== 200) response.writeStatus(STATUS_LINES.get(status) ?? String(status));
-  const type = headLength === 0 ? contentType : typeAndLength(contentType, headLength);
-  response.writeHeader('content-type', headers === undefined ? type : typeAndHeaders(type, headers));
+  response.writeHeader(CONTENT_TYPE, typeOf(corkedReply));
   if (isHeadRequest) {
     // Given a length of its own, the library would wait for that many bytes and never end the reply.
     response.writeHeader('content-length', String(bodyBytes(corkedReply)));

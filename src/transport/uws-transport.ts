@@ -8,6 +8,7 @@ import type { SocketDoor } from '../core/socket.js';
 import type { Listening, Transport } from './transport.js';
 import { UwsExchange } from './uws-exchange.js';
 import type { Unsent } from './uws-long-reply.js';
+import { uwsText } from './uws-text.js';
 import { uwsBehavior, type UpgradeParts, type UwsSocketBehavior } from './uws-sockets.js';
 
 /** What is used of the library; its own types leave out the options of `listen` and differ from package to package. */
@@ -67,7 +68,7 @@ class UwsHead implements RequestHead {
   }
 
   header(name: string): string {
-    return this.request === undefined ? '' : this.request.getHeader(name);
+    return this.request === undefined ? '' : this.request.getHeader(uwsText(name));
   }
 
   query(): string {
