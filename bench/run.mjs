@@ -158,20 +158,27 @@ function summarise(scenario, rounds, wantedRounds) {
 export async function runScenario(scenario, { rounds: asked, blockS, log }) {
   const wanted = scenario.kind === undefined ? asked : Math.min(asked, MOST_LONG_ROUNDS);
   const ofMachine = watchMachine();
-  const { sides, stopAll } = await prepareSides(scenario, log);
   const rounds = [];
   const endAwake = keepAwake();
+  let prepared;
   try {
-    // Thrown away: caches, clocks and compilers are not warm yet.
-    await runRound(scenario, sides, scenario.kind === undefined ? Math.min(blockS, 1) : 0.3);
     while (rounds.length < wanted + EXTRA_ROUNDS) {
-      rounds.push(await runRound(scenario, sides, blockS));
+      if (prepared === undefined) {
+        prepared = await prepareSides(scenario, log);
+        // Thrown away: caches, clocks and compilers are not warm yet.
+        await runRound(scenario, prepared.sides, scenario.kind === undefined ? Math.min(blockS, 1) : 0.3);
+      }
+      rounds.push(await runRound(scenario, prepared.sides, blockS));
       log(`${scenario.name}: round ${rounds.length} of ${wanted}`);
       if (rounds.length >= wanted && keepSteady(rounds, scenario.control).kept.length >= wanted) break;
+      if (scenario.startsAnew === true) {
+        await prepared.stopAll();
+        prepared = undefined;
+      }
     }
   } finally {
     endAwake();
-    await stopAll();
+    await prepared?.stopAll();
   }
   return { ...summarise(scenario, rounds, wanted), machine: ofMachine() };
 }

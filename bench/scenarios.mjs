@@ -1,8 +1,8 @@
 /**
  * What `npm run bench` measures, as data. A scenario has sides, which take turns in every round, and comparisons between
  * them; `id` is a comparison's name in the table of ratios. `control` is the side whose deviation throws a round away. Scenarios
- * with a `kind` have rounds of their own (overload.mjs); those with `takesPeers` are open to servers from a file. Layouts: P1 server on core 0 and generator on core 1,
- * P2 wherever the system puts them, P3 both on core 0 (cost per request without waking another core).
+ * with a `kind` have rounds of their own (overload.mjs); those with `takesPeers` are open to servers from a file; those with
+ * `startsAnew` start their servers for each round. Layouts: P1 server on core 0 and generator on core 1, P2 wherever the system puts them, P3 both on core 0 (cost per request without waking another core).
  */
 
 /** Requests by name: model, columns of the one row that is sent, and the form of its body. */
@@ -210,6 +210,8 @@ export const SCENARIOS = [
     name: 'mid-64',
     title:
       'mid, 64 connections of one row each, one core for all of the server, beside the bare ONNX Runtime loop',
+    // What a model costs depends on where its weights came to lie in the memory.
+    startsAnew: true,
     layout: 'P1',
     load: { connections: 64 },
     control: 'bare loop',
@@ -228,6 +230,8 @@ export const SCENARIOS = [
     name: 'mid-ws',
     title:
       'mid as frames over 32 WebSockets, 4 rows under way each, one core for all of the server, beside the bare loop',
+    // What a model costs depends on where its weights came to lie in the memory.
+    startsAnew: true,
     layout: 'P1',
     load: { connections: 32, inFlight: 4 },
     control: 'bare loop',
