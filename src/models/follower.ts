@@ -75,8 +75,9 @@ export class Follower {
       } catch (error) {
         // A config file that is half written looks like a broken one.
         const isBroken = this.watch.isSettled(found.name, { fingerprint: String(error), cameWhole: false });
-        if (isBroken || this.parts.managed.has(found.name)) this.parts.modelOf(found.name).refuse(error);
+        // Before all that may throw: whoever looks waits for it.
         tell(isBroken);
+        if (isBroken || this.parts.managed.has(found.name)) this.parts.modelOf(found.name).refuse(error);
       }
     });
     return { isSettled, ended };

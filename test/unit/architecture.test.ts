@@ -285,7 +285,8 @@ t.test('names that say nothing are found as file and as folder', async (t) => {
 t.test('text: what belongs to a machine, and untidy line ends, are found', async (t) => {
   const home = ['', 'home', 'ann', 'sluice'].join('/');
   const host = ['registry', 'npmjs', 'org'].join('.');
-  const clean = { 'docs/a.md': 'GET /v2/models/home/ready, `${root}/work/x`, https://example.com/root/\n' };
+  const below = ['${root}', 'work', 'x'].join('/');
+  const clean = { 'docs/a.md': `GET /v2/models/home/ready, \`${below}\`, https://example.com/root/\n` };
   t.equal(check('check-text.mjs', clean).exitCode, 0, check('check-text.mjs', clean).output);
   const untidy = {
     'docs/a.md': `see ${home}\n`,
