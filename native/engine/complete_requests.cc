@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "engine/completion_port.h"
+#include "engine/refusal.h"
 
 namespace sluice {
 
@@ -16,6 +17,21 @@ bool CompleteRequests(ModelVersion* version, Request* const* requests, size_t co
     if (requests[begin]->port->Complete(requests + begin, end - begin)) is_pending = true;
     begin = end;
   }
+  return is_pending;
+}
+
+bool CompleteFinished(std::vector<Request*>* finished) {
+  if (finished->empty()) return false;
+  for (Request* request : *finished) {
+    if (request->early_code != Code::kOk) {
+      request->code = request->early_code;
+    } else if (request->rows_left() > 0 && request->code == Code::kOk) {
+      FailDropped(&request, 1);
+    }
+  }
+  auto* version = static_cast<ModelVersion*>(finished->front()->version);
+  const bool is_pending = CompleteRequests(version, finished->data(), finished->size());
+  finished->clear();
   return is_pending;
 }
 

@@ -169,17 +169,12 @@ void Engine::Work() {
     RunBatch(version, &run.batch, run.started_ns);
     const int64_t now_ns = NowNs();
     version->NoteWorkerRun(now_ns);
-    scheduler_.Ended(&run, now_ns);
-    // From here on only the finished requests keep the version alive.
-    for (Request* request : run.finished) {
-      if (request->early_code != Code::kOk) {
-        request->code = request->early_code;
-      } else if (request->rows_left() > 0 && request->code == Code::kOk) {
-        FailDropped(&request, 1);
-      }
-    }
-    if (run.finished.empty()) continue;
-    const bool is_pending = CompleteRequests(version, run.finished.data(), run.finished.size());
+    bool is_pending = false;
+    const auto complete = [&run, &is_pending] {
+      if (CompleteFinished(&run.finished)) is_pending = true;
+    };
+    scheduler_.Ended(&run, now_ns, complete);
+    complete();
     // On a shared core the loop delivers now, and brings what its clients send next: the next batch is
     // fuller. Where it has done so already, others would only take our time.
     if (options_.loop_rest_ns > 0 && is_pending) sched_yield();

@@ -167,13 +167,14 @@ void Scheduler::Begin(VersionQueue* queue, int64_t now_ns, Run* run) {
   CallWatch(due_ns);
 }
 
-void Scheduler::Ended(Run* run, int64_t now_ns) {
+void Scheduler::Ended(Run* run, int64_t now_ns, const std::function<void()>& complete) {
   std::lock_guard<std::mutex> lock(mutex_);
   running_[run->index] = running_.back();
   running_[run->index]->index = run->index;
   running_.pop_back();
   if (IsBackground(*run)) --background_runs_;
   VersionQueue* queue = run->queue;
+  const bool keeps_order = queue->rules().keeps_order;
   const int64_t run_ns = now_ns - run->started_ns;
   queue->share.Pay(run_ns - run->estimate_ns);
   queue->RunEnded(run->batch, run_ns, now_ns);
@@ -207,6 +208,7 @@ void Scheduler::Ended(Run* run, int64_t now_ns) {
   PublishFreeWorker();
   // Others may have gone to sleep because this version had all its runs under way.
   if (!active_.empty() && idle_workers_ > 0) wake_.notify_one();
+  if (keeps_order && complete != nullptr) complete();
 }
 
 void Scheduler::CallWatch(int64_t due_ns) {

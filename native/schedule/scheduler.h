@@ -46,8 +46,10 @@ class Scheduler {
   bool Pick(int64_t now_ns, Run* run, int64_t* look_again_ns);
 
   // The run is over. Fills run->finished; a request of which rows are left goes back to wait. Comes before
-  // anything is completed: a completed request no longer keeps its version, and so the queue, alive.
-  void Ended(Run* run, int64_t now_ns);
+  // anything is completed: a completed request no longer keeps its version, and so the queue, alive. Where
+  // the queue keeps its order, `complete` is called under the mutex, last of all: no later run may begin, and
+  // end, before the requests of this one are on their way.
+  void Ended(Run* run, int64_t now_ns, const std::function<void()>& complete = nullptr);
 
   // The watch: answers what is due, wherever it is.
   void SweepDue(int64_t now_ns, Sweep* sweep);

@@ -1,4 +1,9 @@
-// The scheduler without threads and without a clock: every instant is given.
+// The scheduler without a clock, and but for one test without threads: every instant is given.
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
 #include "schedule/admission.h"
 #include "schedule/cost_table.h"
 #include "schedule/execution_choice.h"
@@ -325,6 +330,47 @@ TEST("auto leaves the loop after many long runs, comes back late, and later each
   pinned.Start(Execution::kInline, true, 9 * kMs, 100'000);
   for (int i = 0; i < 100; ++i) pinned.NoteInlineRun(9 * kMs, 0);
   CHECK(pinned.runs_inline());
+}
+
+TEST("a queue that keeps its order begins no run before the answers of the last one are on their way") {
+  QueueRules rules = Rules(1);
+  rules.keeps_order = true;
+  Bench bench(rules, 2);
+  Request first, second;
+  bench.Submit(&first, 1, 0);
+  bench.Submit(&second, 1, 0);
+  CHECK(bench.Pick(1));
+  std::mutex mutex;
+  std::condition_variable picked;
+  bool has_picked = false, may_pick = false, was_early = false;
+  // Another worker, which looks again and again from the moment the run is over.
+  std::thread other([&] {
+    {
+      std::unique_lock<std::mutex> lock(mutex);
+      picked.wait(lock, [&] { return may_pick; });
+    }
+    Run run;
+    int64_t look_again_ns = 0;
+    while (!bench.scheduler.Pick(2, &run, &look_again_ns)) std::this_thread::yield();
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      has_picked = true;
+      picked.notify_all();
+    }
+    bench.scheduler.Ended(&run, 3);
+  });
+  int calls = 0;
+  bench.scheduler.Ended(&bench.run, 2, [&] {
+    ++calls;
+    CHECK(bench.run.finished == Requests{&first});
+    std::unique_lock<std::mutex> lock(mutex);
+    may_pick = true;
+    picked.notify_all();
+    was_early = picked.wait_for(lock, std::chrono::milliseconds(20), [&] { return has_picked; });
+  });
+  other.join();
+  CHECK(!was_early);
+  CHECK_EQ(calls, 1);
 }
 
 }  // namespace
