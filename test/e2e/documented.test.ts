@@ -11,6 +11,7 @@ import { readSettings } from '../../src/config.js';
 import { startServer } from '../../src/server.js';
 import { readExposition, type ReadFamily } from '../support/exposition.js';
 import { ask } from '../support/raw-http.js';
+import { PARTS } from '../support/running.js';
 import { fp32, infer, int64 } from '../support/v2-wire.js';
 
 const MODELS = fileURLToPath(new URL('../../build/models', import.meta.url));
@@ -54,7 +55,7 @@ async function start(t: Test) {
   writeFileSync(join(repository, 'broken', '1', 'model.onnx'), 'no model');
   writeFileSync(join(repository, 'split', 'rollout.json'), JSON.stringify(ROLLOUT));
   const log = { level: 'silent', info: () => undefined, warn: () => undefined, error: () => undefined };
-  const server = await startServer(readSettings({ repository, port: 0, adminPort: 0 }, {}), log);
+  const server = await startServer(readSettings({ repository, port: 0, adminPort: 0 }, {}), log, PARTS);
   t.teardown(() => server.stop());
   const admin = async (method: string, path: string, body?: object) => {
     const text = body === undefined ? undefined : JSON.stringify(body);

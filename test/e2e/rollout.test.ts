@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { readSettings } from '../../src/config.js';
 import { startServer } from '../../src/server.js';
 import { ask, type RawReply } from '../support/raw-http.js';
-import { linkedRepository } from '../support/running.js';
+import { linkedRepository, PARTS } from '../support/running.js';
 import { fp32, infer, wireBody } from '../support/v2-wire.js';
 
 const QUIET = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -24,7 +24,7 @@ function ownRepository(t: Test): string {
 }
 
 async function start(t: Test, repository: string) {
-  const server = await startServer(readSettings({ repository, port: 0, adminPort: 0 }, {}), QUIET);
+  const server = await startServer(readSettings({ repository, port: 0, adminPort: 0 }, {}), QUIET, PARTS);
   t.teardown(() => server.stop());
   const admin = (method: string, path: string, body?: object, headers = {}): Promise<RawReply | undefined> =>
     ask(

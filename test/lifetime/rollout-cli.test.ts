@@ -7,7 +7,7 @@ import { MAIN } from '../support/package.js';
 import { readSettings } from '../../src/config.js';
 import { hashKey } from '../../src/access/key-file.js';
 import { startServer } from '../../src/server.js';
-import { linkedRepository } from '../support/running.js';
+import { linkedRepository, PARTS } from '../support/running.js';
 
 const QUIET = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const KEY = 'a-key-for-the-one-who-operates';
@@ -27,7 +27,7 @@ t.test('a rollout from the command line', async (t) => {
   const entry = { id: 'ops', sha256: hashKey(KEY).toString('hex'), scopes: ['admin'] };
   writeFileSync(keys, JSON.stringify({ keys: [entry] }));
   const settings = readSettings({ repository, port: 0, adminPort: 0, keys }, {});
-  const server = await startServer(settings, QUIET);
+  const server = await startServer(settings, QUIET, PARTS);
   t.teardown(() => server.stop());
   const environment = { SLUICE_ADMIN_URL: `http://127.0.0.1:${server.adminPort}`, SLUICE_ADMIN_KEY: KEY };
   const sluice = (args: string[], more: Record<string, string> = {}): Promise<Ended> =>

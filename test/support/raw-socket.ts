@@ -11,13 +11,16 @@ export async function connected(port: number): Promise<Socket> {
 }
 
 export class RawSocket {
-  private received = Buffer.alloc(0);
+  /** Only ever written behind `end`, because what was found before lies in it; a fuller one takes its place. */
+  private memory = Buffer.alloc(64 * 1024);
+  private begin = 0;
+  private end = 0;
   private isEnded = false;
   private wake: () => void = () => undefined;
 
   protected constructor(readonly socket: Socket) {
     socket.on('data', (bytes: Buffer) => {
-      this.received = Buffer.concat([this.received, bytes]);
+      this.append(bytes);
       this.wake();
     });
     // A reset is one of the ways for a server to end a connection; the end is told by 'close'.
@@ -36,9 +39,9 @@ export class RawSocket {
     whole: (received: Buffer) => { readonly found: Found; readonly end: number } | undefined,
   ): Promise<Found | undefined> {
     for (;;) {
-      const taken = whole(this.received);
+      const taken = whole(this.memory.subarray(this.begin, this.end));
       if (taken !== undefined) {
-        this.received = this.received.subarray(taken.end);
+        this.begin += taken.end;
         return taken.found;
       }
       if (this.isEnded) return undefined;
@@ -46,6 +49,18 @@ export class RawSocket {
         this.wake = resolve;
       });
     }
+  }
+
+  private append(bytes: Buffer): void {
+    if (this.end + bytes.length > this.memory.length) {
+      const left = this.memory.subarray(this.begin, this.end);
+      this.memory = Buffer.alloc(Math.max(64 * 1024, 2 * (left.length + bytes.length)));
+      left.copy(this.memory);
+      this.begin = 0;
+      this.end = left.length;
+    }
+    bytes.copy(this.memory, this.end);
+    this.end += bytes.length;
   }
 
   async closed(): Promise<void> {

@@ -53,6 +53,9 @@ function partsOver(addon: string): ServerParts {
   };
 }
 
+/** Over the addon of the package under test, as every server of a test should be. */
+export const PARTS = partsOver('sluice.node');
+
 export const FAULTY_PARTS = partsOver('sluice_faulty.node');
 
 /** Starts a server that stops with the test. */
@@ -60,7 +63,7 @@ export async function startTestServer(
   t: Test,
   repository: string,
   flags: Record<string, unknown> = {},
-  parts: ServerParts = partsOver('sluice.node'),
+  parts: ServerParts = PARTS,
 ): Promise<{ server: RunningServer; lines: LogLine[] }> {
   const lines: LogLine[] = [];
   const writer = (level: LogLine['level']) => (fields: object, message: string) => {
