@@ -52,6 +52,7 @@ export function generatorWords(server, side, words) {
   const args = [url, ...words, '--body', request.bodyFile, '--path', request.path];
   // An echo gives every frame the same answer: there is no id to look for, and the order is that of the requests.
   if (request.form === 'frame' && side.server !== 'echo') args.push('--frames');
+  if (side.bundles === true) args.push('--bundles');
   const headers = { ...request.headers, ...side.headers };
   for (const [name, value] of Object.entries(headers)) args.push('--header', `${name}: ${value}`);
   return args;

@@ -23,6 +23,7 @@ const sluice = (request) => ({ server: 'sluice', request });
 const fastify = (request) => ({ server: 'fastify', request });
 const overWebSocket = (side) => ({ ...side, protocol: 'ws' });
 const TINY_WS = { echo: overWebSocket(echo('tinyFrame')), sluice: overWebSocket(sluice('tinyFrame')) };
+const TINY_BUNDLES = { ...TINY_WS.sluice, bundles: true };
 
 export const SCENARIOS = [
   {
@@ -130,10 +131,12 @@ export const SCENARIOS = [
     layout: 'P1',
     load: { connections: 1, inFlight: 16 },
     control: 'echo',
-    sides: TINY_WS,
+    sides: { ...TINY_WS, 'sluice, bundles': TINY_BUNDLES },
     compare: [
       { id: 'R2', of: 'rate', subject: 'sluice', base: 'echo', atLeast: 0.8 },
+      { id: 'R2', of: 'rate', subject: 'sluice, bundles', base: 'echo', atLeast: 0.8 },
       { of: 'serverCpuUs', subject: 'sluice', base: 'echo' },
+      { of: 'serverCpuUs', subject: 'sluice, bundles', base: 'echo' },
     ],
   },
   {
@@ -156,11 +159,13 @@ export const SCENARIOS = [
     layout: 'P1',
     load: { connections: 32, inFlight: 16 },
     control: 'echo',
-    sides: { ...TINY_WS, 'sluice, HTTP': sluice('tinyHead') },
+    sides: { ...TINY_WS, 'sluice, bundles': TINY_BUNDLES, 'sluice, HTTP': sluice('tinyHead') },
     compare: [
       { id: 'R2', of: 'rate', subject: 'sluice', base: 'echo', atLeast: 0.8 },
       { id: 'R2', of: 'rate', subject: 'sluice', base: 'sluice, HTTP', atLeast: 1.3 },
+      { id: 'R2', of: 'rate', subject: 'sluice, bundles', base: 'echo', atLeast: 0.8 },
       { of: 'serverCpuUs', subject: 'sluice', base: 'echo' },
+      { of: 'serverCpuUs', subject: 'sluice, bundles', base: 'echo' },
     ],
   },
   {

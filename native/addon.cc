@@ -10,7 +10,7 @@
 namespace {
 
 // Raised with every change of what follows; TypeScript refuses another number.
-constexpr int kInterfaceNumber = 11;
+constexpr int kInterfaceNumber = 12;
 
 template <size_t N>
 Napi::Array Names(Napi::Env env, const char* const (&names)[N]) {
@@ -63,7 +63,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("takeLong", sluice::TakeLong);
   add("freeLong", sluice::FreeLong);
   add("cancel", sluice::Cancel);
-  add("readFrame", sluice::ReadFrame);
+  add("readFrames", sluice::ReadFrames);
   add("frameText", sluice::FrameText);
   add("submitFrames", sluice::SubmitFrames);
   add("numberFrameModel", sluice::NumberFrameModel);

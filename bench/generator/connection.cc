@@ -61,6 +61,7 @@ void Connection::Close() {
   is_watching_writes_ = false;
   begin_ = end_ = 0;
   unsent_.clear();
+  bundle.clear();
   under_way_.clear();
 }
 

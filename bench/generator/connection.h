@@ -51,7 +51,9 @@ class Connection {
   // Keeps a copy for the next Flush, which sends all that was kept at once.
   void Keep(std::string_view bytes) { unsent_.append(bytes); }
   bool Flush();
-  bool has_unsent() const { return !unsent_.empty(); }
+  bool has_unsent() const { return !unsent_.empty() || !bundle.empty(); }
+  // Frames that will leave as one message.
+  std::string bundle;
 
   ReadResult Receive();
   std::string_view input() const { return {buffer_.data() + begin_, end_ - begin_}; }

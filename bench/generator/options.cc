@@ -161,6 +161,8 @@ void Check(Options* options) {
   }
   if (options->protocol == Protocol::kHttp && options->has_frames)
     throw std::runtime_error("--frames is for ws:// only");
+  if (options->has_bundles && (!options->has_frames || options->arrivals != Arrivals::kClosed))
+    throw std::runtime_error("--bundles needs --frames and --mode closed");
   options->threads = std::min(options->threads, options->connections);
 }
 
@@ -168,6 +170,7 @@ bool ReadSwitch(const std::string& flag, Options* options) {
   if (flag == "--steps") return options->with_steps = true;
   if (flag == "--progress") return options->with_progress = true;
   if (flag == "--frames") return options->has_frames = true;
+  if (flag == "--bundles") return options->has_bundles = true;
   return false;
 }
 
@@ -234,6 +237,7 @@ std::string HelpText() {
   --connections N --threads N --in-flight K (WebSocket messages under way per socket)
   --frames            WebSocket messages are Sluice's frames (schemas/inference.fbs): each gets an id of its own, answers may
                       come in any order
+  --bundles           frames that can leave a socket together leave as one message, for a server that takes bundles
   --warmup-s S --duration-s S --requests N --drain-s S
   --deadline-ms D     answers within D of the intended send time are good; a request without a free connection by then
                       is given up

@@ -48,6 +48,8 @@ struct Options {
   uint32_t in_flight = 1;
   // WebSocket messages are Sluice's frames: answers are matched by id, in any order.
   bool has_frames = false;
+  // The frames that leave a connection in one write leave as one message.
+  bool has_bundles = false;
   double warmup_s = 0.3;
   double duration_s = 2;
   // 0: bounded by time only.

@@ -36,12 +36,13 @@ RequestSet::RequestSet(const Options& options) {
       // An id is written over the bytes of a message, so its mask must be zeros; the server unmasks as ever.
       const uint64_t mask = options.has_frames ? 0 : Random(options.seed).Next();
       prepared.bytes = WsClientFrame(message, static_cast<uint32_t>(mask));
+      prepared.message_at = prepared.bytes.size() - message.size();
       if (options.has_frames) {
         const int64_t id_at = FindRequestId(message);
         if (id_at < 0)
           throw std::runtime_error("expected a frame with a request whose id is not 0 in " +
                                    request.body_file);
-        prepared.id_at = static_cast<int64_t>(prepared.bytes.size() - message.size()) + id_at;
+        prepared.id_at = static_cast<int64_t>(prepared.message_at) + id_at;
       }
     } else if (!request.request_file.empty()) {
       prepared.bytes = ReadFile(request.request_file);

@@ -18,6 +18,8 @@ struct PreparedRequest {
   std::vector<std::string> expected_bodies;
   size_t expected_float_bytes = 0;
   uint32_t group = 0;
+  // Where in `bytes` a WebSocket message begins.
+  size_t message_at = 0;
   // Where in `bytes` the id of a WebSocket message lies; -1: none.
   int64_t id_at = -1;
 };

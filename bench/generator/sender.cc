@@ -165,6 +165,9 @@ void Sender::SendDue(int64_t now) {
 
 void Sender::FlushKept() {
   for (const uint32_t index : kept_) {
+    std::string& bundle = connections_[index]->bundle;
+    if (!bundle.empty()) connections_[index]->Keep(WsClientFrame(bundle, 0));
+    bundle.clear();
     if (!connections_[index]->Flush()) Drop(index, &outcome_.broken);
   }
   kept_.clear();
@@ -188,13 +191,17 @@ void Sender::SendOne(const Slot& slot, const Arrival& arrival, int64_t now) {
     std::memcpy(own_frames_[request].data() + requests_[request].id_at, &id, sizeof id);
     bytes = own_frames_[request];
   }
-  if (is_open_ || options_.in_flight == 1) {
+  if (is_open_ || (options_.in_flight == 1 && !options_.has_bundles)) {
     if (!connection.Send(bytes)) Drop(slot.index, &outcome_.broken);
     return;
   }
   // A ceiling fills a connection with one write: a call for each message is most of what it costs.
   if (!connection.has_unsent()) kept_.push_back(slot.index);
-  connection.Keep(bytes);
+  if (options_.has_bundles) {
+    AppendToBundle(bytes.substr(requests_[request].message_at), &connection.bundle);
+  } else {
+    connection.Keep(bytes);
+  }
 }
 
 void Sender::Wait(int64_t now) {

@@ -46,6 +46,8 @@ class Sender {
   void Wait(int64_t now);
   void OnEvent(uint32_t index, uint32_t events);
   bool ReadReplies(uint32_t index, int64_t now);
+  // False where one cannot be read or was not asked for.
+  bool OnBundle(uint32_t index, std::string_view bundle, int64_t now);
   // False for an answer that was not asked for.
   bool OnReply(uint32_t index, const WireReply& reply, int64_t now);
   void OnReady(uint32_t index, int64_t now);

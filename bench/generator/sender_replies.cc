@@ -22,6 +22,11 @@ bool Sender::ReadReplies(uint32_t index, int64_t now) {
     if (!reply.answer.empty()) connection.Send(reply.answer);
     if (is_greeting) {
       OnReady(index, now);
+    } else if (!reply.bundle.empty()) {
+      if (!OnBundle(index, reply.bundle, now)) {
+        Drop(index, &outcome_.bad_replies);
+        return false;
+      }
     } else if (!reply.is_control && !OnReply(index, reply, now)) {
       // An answer that nobody asked for, or a second one.
       Drop(index, &outcome_.bad_replies);
@@ -32,6 +37,15 @@ bool Sender::ReadReplies(uint32_t index, int64_t now) {
       return false;
     }
     connection.Consume(static_cast<size_t>(size));
+  }
+  return true;
+}
+
+bool Sender::OnBundle(uint32_t index, std::string_view bundle, int64_t now) {
+  while (!bundle.empty()) {
+    WireReply reply;
+    if (!wire_->ReadBundled(&bundle, &reply)) return false;
+    if (!reply.is_control && !OnReply(index, reply, now)) return false;
   }
   return true;
 }

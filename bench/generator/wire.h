@@ -11,6 +11,8 @@ namespace sluice::load {
 struct WireReply {
   int status = 0;
   std::string_view body;
+  // Instead of a body: several replies, which ReadBundled takes apart.
+  std::string_view bundle;
   // Of a message with an id.
   uint32_t id = 0;
   // The peer closes the connection after this reply.
@@ -34,6 +36,9 @@ class Wire {
   // Reads one reply at the beginning of `input`. Answers its length, 0 when there is not enough yet, -1 when
   // the bytes cannot be a reply.
   virtual int64_t Read(std::string_view input, WireReply* reply) = 0;
+
+  // Takes the first reply off `bundle`. False when there is none.
+  virtual bool ReadBundled(std::string_view*, WireReply*) { return false; }
 };
 
 }  // namespace sluice::load

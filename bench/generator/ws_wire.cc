@@ -1,5 +1,8 @@
 #include "ws_wire.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "frame.h"
 
 namespace sluice::load {
@@ -35,7 +38,25 @@ std::string ClientFrame(int opcode, std::string_view message, uint32_t mask) {
   return frame;
 }
 
+// A frame of a bundle lies behind its length, these letters and zeros, at a multiple of 16.
+constexpr size_t kRecordBytes = 16;
+constexpr std::string_view kRecordLetters("SLUB\0\0\0\0\0\0\0\0", 12);
+
+bool IsRecord(std::string_view bytes) {
+  return bytes.size() >= kRecordBytes && bytes.substr(4, 4) == kRecordLetters.substr(0, 4);
+}
+
+size_t NextRecordAt(size_t end) { return (end + kRecordBytes - 1) & ~(kRecordBytes - 1); }
+
 }  // namespace
+
+void AppendToBundle(std::string_view frame, std::string* bundle) {
+  bundle->resize(NextRecordAt(bundle->size()), '\0');
+  const auto size = static_cast<uint32_t>(frame.size());
+  bundle->append(reinterpret_cast<const char*>(&size), sizeof size);
+  bundle->append(kRecordLetters);
+  bundle->append(frame);
+}
 
 std::string WsClientFrame(std::string_view message, uint32_t mask) {
   return ClientFrame(kBinary, message, mask);
@@ -79,6 +100,17 @@ bool WsWire::ReadFrame(WireReply* reply) const {
   return true;
 }
 
+bool WsWire::ReadBundled(std::string_view* bundle, WireReply* reply) {
+  uint32_t size = 0;
+  if (!IsRecord(*bundle)) return false;
+  std::memcpy(&size, bundle->data(), sizeof size);
+  if (size > bundle->size() - kRecordBytes) return false;
+  *reply = WireReply{};
+  reply->body = bundle->substr(kRecordBytes, size);
+  bundle->remove_prefix(std::min(NextRecordAt(kRecordBytes + size), bundle->size()));
+  return ReadFrame(reply);
+}
+
 int64_t WsWire::Read(std::string_view input, WireReply* reply) {
   if (input.size() < 2) return 0;
   const auto byte = [&](size_t i) { return static_cast<uint8_t>(input[i]); };
@@ -112,7 +144,13 @@ int64_t WsWire::Read(std::string_view input, WireReply* reply) {
     reply->is_control = !is_end;
     reply->body = fragments_;
   }
-  if (has_frames_ && !reply->is_control && !ReadFrame(reply)) return -1;
+  if (has_frames_ && !reply->is_control) {
+    if (IsRecord(reply->body)) {
+      reply->bundle = reply->body;
+    } else if (!ReadFrame(reply)) {
+      return -1;
+    }
+  }
   return static_cast<int64_t>(at + size);
 }
 

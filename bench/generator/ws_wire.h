@@ -13,6 +13,9 @@ namespace sluice::load {
 // work, and the generator none.
 std::string WsClientFrame(std::string_view message, uint32_t mask);
 
+// Appends a frame to the bundle that is being made, behind its record.
+void AppendToBundle(std::string_view frame, std::string* bundle);
+
 class WsWire : public Wire {
  public:
   // With frames, a message tells which request it answers, and how.
@@ -22,6 +25,7 @@ class WsWire : public Wire {
   std::string_view Greeting() const override { return greeting_; }
   int64_t ReadGreeting(std::string_view input, WireReply* reply) override;
   int64_t Read(std::string_view input, WireReply* reply) override;
+  bool ReadBundled(std::string_view* bundle, WireReply* reply) override;
 
  private:
   bool ReadFrame(WireReply* reply) const;

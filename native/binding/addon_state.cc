@@ -48,7 +48,7 @@ Status AddonState::Open(Napi::Env env, const EngineOptions& options, Napi::Funct
   ring_ = static_cast<uint32_t*>(ring.Data());
   ring_[kRingHasMore] = ring_[kRingIsRead] = 0;
   replies_ = static_cast<uint8_t*>(replies.Data());
-  auto frame_facts = Napi::ArrayBuffer::New(env, kFrameFacts * sizeof(uint32_t));
+  auto frame_facts = Napi::ArrayBuffer::New(env, (kFrameIsBundle + 1) * sizeof(uint32_t));
   frame_facts_ = static_cast<uint32_t*>(frame_facts.Data());
   frame_facts_reference_ = Napi::Persistent(frame_facts);
   auto frame_choices = Napi::ArrayBuffer::New(env, kChoiceRows * kChoiceFields * sizeof(uint32_t));

@@ -32,7 +32,8 @@ inline constexpr size_t kRingHasMore = kRingRows * kRingFields;
 inline constexpr size_t kRingIsRead = kRingHasMore + 1;
 inline constexpr size_t kRingWords = kRingIsRead + 1;
 
-// What ReadFrame writes for JavaScript, one number each; src/engine/frame-facts.ts has the same order.
+// What ReadFrames writes for JavaScript, one number each, frame by frame; src/engine/frame-facts.ts has the
+// same order.
 enum FrameFact : size_t {
   kFrameKind,
   kFrameId,
@@ -40,8 +41,13 @@ enum FrameFact : size_t {
   kFrameDeadlineMs,
   kFramePriority,
   kFrameFlags,
+  kFrameBody,  // of a request: what SubmitFrames and BodyDrop call it
+  kFrameBytes,
   kFrameFacts,
 };
+// Frames that one message may bundle. Behind their facts: whether the message was a bundle.
+inline constexpr size_t kFrameRows = 256;
+inline constexpr size_t kFrameIsBundle = kFrameRows * kFrameFacts;
 
 // What JavaScript writes down for a frame that it has chosen a version for; src/engine/frame-facts.ts has the
 // same order. Read at the end of the tick, or when all rows are full.

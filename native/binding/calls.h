@@ -33,7 +33,7 @@ Napi::Value Drain(
 Napi::Value TakeLong(const Napi::CallbackInfo& info);      // () -> ArrayBuffer, its row is the ring's first
 Napi::Value FreeLong(const Napi::CallbackInfo& info);      // (ArrayBuffer of TakeLong)
 Napi::Value Cancel(const Napi::CallbackInfo& info);        // (ticket)
-Napi::Value ReadFrame(const Napi::CallbackInfo& info);     // (ArrayBuffer) -> bodyId or -error; see FrameFact
+Napi::Value ReadFrames(const Napi::CallbackInfo& info);    // (ArrayBuffer) -> frames or -error; see FrameFact
 Napi::Value SubmitFrames(const Napi::CallbackInfo& info);  // (frames that are chosen); see FrameChoice
 // (text, number): frames that name this model are told with its number
 Napi::Value NumberFrameModel(const Napi::CallbackInfo& info);

@@ -1,11 +1,13 @@
-// The path of a WebSocket message into a request: verify, tell the numbers; once JavaScript has chosen its
-// target, take it in with the others of its tick. Loop thread.
+// The path of a WebSocket message into requests: verify its frames, tell the numbers; once JavaScript has
+// chosen their targets, take them in with the others of the tick. Loop thread.
 #include <algorithm>
+#include <string>
 
 #include "base/clock.h"
 #include "binding/accept.h"
 #include "binding/calls.h"
 #include "binding/unread.h"
+#include "codec/frame_bundle.h"
 #include "codec/frame_decoder.h"
 
 namespace sluice {
@@ -32,7 +34,7 @@ uint32_t FlagsOf(const FrameHead& head) {
          (head.traceparent.data() != nullptr ? kHasTraceparent : 0u) | (head.wants_times ? kWantsTimes : 0u);
 }
 
-Status Read(const Request& request, FrameHead* head) {
+Status ReadHead(const Request& request, FrameHead* head) {
   return ReadFrameHead(request.body.data(), request.body.size(), head);
 }
 
@@ -41,6 +43,69 @@ void NumberModel(const AddonState& state, FrameHead* head) {
   if (head->model.data() == nullptr || head->model_number != 0) return;
   head->model_number = state.FrameModelNumber(head->model);
   if (head->model_number != 0) head->model = std::string_view();
+}
+
+// Copies the frame in, verifies it there, and writes its facts as row `*count`.
+Status ReadOne(AddonState* state, const BundledFrame& frame, int64_t now_ns, uint32_t* count) {
+  Request* request = nullptr;
+  FrameHead head;
+  Status status;
+  try {
+    request = state->Acquire();
+    // The one copy of the tensors. The message's own memory may lie at any address and dies with the
+    // callback.
+    request->body.Append(frame.bytes, frame.size);
+    status = ReadHead(*request, &head);
+  } catch (const std::bad_alloc&) {
+    status = Status(Code::kQueueFull, "out of memory for the message");
+  }
+  if (request == nullptr) return status;
+  if (!status.ok() || head.kind != FrameKind::kRequest) {
+    state->port()->Release(request);
+    state->port()->RecycleTickets();
+    if (!status.ok()) return status;
+  } else {
+    request->submitted_ns = now_ns;
+    request->body_bytes = frame.size;
+    request->wire = WireForm::kFrame;
+    request->frame_id = head.id;
+    request->wants_times = head.wants_times;
+    NumberModel(*state, &head);
+  }
+  uint32_t* facts = state->frame_facts() + *count * kFrameFacts;
+  facts[kFrameKind] = static_cast<uint32_t>(head.kind);
+  facts[kFrameId] = head.id;
+  facts[kFrameModelNumber] = head.model_number;
+  facts[kFrameDeadlineMs] = head.deadline_ms;
+  facts[kFramePriority] = head.priority;
+  facts[kFrameFlags] = FlagsOf(head);
+  facts[kFrameBody] = request->ticket;
+  facts[kFrameBytes] = static_cast<uint32_t>(frame.size);
+  ++*count;
+  return Status();
+}
+
+Status ReadBundle(AddonState* state, const uint8_t* bytes, size_t size, int64_t now_ns, uint32_t* count) {
+  for (size_t at = 0; at < size;) {
+    if (*count == kFrameRows) {
+      return Status(Code::kBadRequest,
+                    "expected at most " + std::to_string(kFrameRows) + " frames in a bundle, got more");
+    }
+    BundledFrame frame;
+    if (Status status = NextInBundle(bytes, size, &at, &frame); !status.ok()) return status;
+    if (Status status = ReadOne(state, frame, now_ns, count); !status.ok()) return status;
+  }
+  return Status();
+}
+
+// Takes back the requests of a message that is refused as a whole.
+void DropRead(AddonState* state, uint32_t count) {
+  for (uint32_t row = 0; row < count; ++row) {
+    const uint32_t* facts = state->frame_facts() + row * kFrameFacts;
+    if (facts[kFrameKind] != static_cast<uint32_t>(FrameKind::kRequest)) continue;
+    state->port()->Release(state->port()->Find(facts[kFrameBody]));
+  }
+  state->port()->RecycleTickets();
 }
 
 // An answer like any other, only that no version held the request.
@@ -98,47 +163,25 @@ Napi::Value SubmitFrames(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value ReadFrame(const Napi::CallbackInfo& info) {
+Napi::Value ReadFrames(const Napi::CallbackInfo& info) {
   AddonState* state = StateOf(info);
-  const auto refuse = [&](Request* request, const Status& status) {
+  const auto refuse = [&](const Status& status) {
     state->last_error = status.message();
-    if (request != nullptr) {
-      state->port()->Release(request);
-      state->port()->RecycleTickets();
-    }
     return Napi::Number::New(info.Env(), -static_cast<double>(status.code()));
   };
-  if (!state->is_open()) return refuse(nullptr, Status(Code::kDraining, "the engine is not open"));
+  if (!state->is_open()) return refuse(Status(Code::kDraining, "the engine is not open"));
   auto message = info[0].As<Napi::ArrayBuffer>();
-  Request* request = state->Acquire();
-  FrameHead head;
-  try {
-    // The one copy of the tensors. The message's own memory may lie at any address and dies with the
-    // callback.
-    request->body.Append(message.Data(), message.ByteLength());
-    if (Status status = Read(*request, &head); !status.ok()) return refuse(request, status);
-  } catch (const std::bad_alloc&) {
-    return refuse(request, Status(Code::kQueueFull, "out of memory for the message"));
-  }
-  request->submitted_ns = NowNs();
-  request->body_bytes = request->body.size();
-  request->wire = WireForm::kFrame;
-  request->frame_id = head.id;
-  request->wants_times = head.wants_times;
-  NumberModel(*state, &head);
-  uint32_t* facts = state->frame_facts();
-  facts[kFrameKind] = static_cast<uint32_t>(head.kind);
-  facts[kFrameId] = head.id;
-  facts[kFrameModelNumber] = head.model_number;
-  facts[kFrameDeadlineMs] = head.deadline_ms;
-  facts[kFramePriority] = head.priority;
-  facts[kFrameFlags] = FlagsOf(head);
-  const double body_id = request->ticket;
-  if (head.kind != FrameKind::kRequest) {
-    state->port()->Release(request);
-    state->port()->RecycleTickets();
-  }
-  return Napi::Number::New(info.Env(), body_id);
+  const auto* bytes = static_cast<const uint8_t*>(message.Data());
+  const size_t size = message.ByteLength();
+  const int64_t now_ns = NowNs();
+  const bool is_bundle = IsBundle(bytes, size);
+  state->frame_facts()[kFrameIsBundle] = is_bundle ? 1 : 0;
+  uint32_t count = 0;
+  Status status = is_bundle ? ReadBundle(state, bytes, size, now_ns, &count)
+                            : ReadOne(state, {bytes, size}, now_ns, &count);
+  if (status.ok()) return Napi::Number::New(info.Env(), count);
+  DropRead(state, count);
+  return refuse(status);
 }
 
 Napi::Value NumberFrameModel(const Napi::CallbackInfo& info) {
@@ -153,7 +196,7 @@ Napi::Value FrameText(const Napi::CallbackInfo& info) {
       state->is_open() ? state->port()->Find(info[0].As<Napi::Number>().Uint32Value()) : nullptr;
   FrameHead head;
   if (request == nullptr || request->version != nullptr || request->wire != WireForm::kFrame ||
-      !Read(*request, &head).ok()) {
+      !ReadHead(*request, &head).ok()) {
     throw Napi::Error::New(info.Env(), "no frame has this number");
   }
   const std::string_view texts[] = {head.model, head.version, head.routing_key, head.traceparent};

@@ -9,6 +9,7 @@
 #include "binding/accept.h"
 #include "binding/calls.h"
 #include "binding/unread.h"
+#include "codec/frame_bundle.h"
 #include "engine/hand_out.h"
 #include "engine/refusal.h"
 #include "engine/stage_times.h"
@@ -122,14 +123,22 @@ int FillRing(AddonState* state) {
       port->PutBack();
       return -1;
     }
-    if (is_long || offset + answer.size > kReplyBytes) {
+    // A reply frame lies behind its record, and the next record behind it: replies to one socket that follow
+    // each other leave as a bundle without another copy.
+    const bool is_frame = answer.code == Code::kOk && request->wire == WireForm::kFrame;
+    const size_t at = offset + (is_frame ? kRecordBytes : 0);
+    const size_t end = AlignUp(at + answer.size);
+    if (is_long || end > kReplyBytes) {
       port->PutBack();
       break;
     }
-    answer.WriteRow(state->ring() + rows * kRingFields, offset);
+    answer.WriteRow(state->ring() + rows * kRingFields, at);
     WriteStageTimes(*request, hand_out.now_ns(), state->times() + rows * kStageCount);
-    if (answer.size > 0) std::memcpy(state->replies() + offset, answer.bytes, answer.size);
-    offset += AlignUp(answer.size);
+    if (is_frame) WriteRecord(state->replies() + offset, static_cast<uint32_t>(answer.size));
+    if (answer.size > 0) std::memcpy(state->replies() + at, answer.bytes, answer.size);
+    // No byte of an earlier reply may lie between two frames.
+    offset = is_frame ? NextRecordAt(at + answer.size) : end;
+    std::memset(state->replies() + at + answer.size, 0, offset - at - answer.size);
     ++rows;
     hand_out.Add(request);
   }

@@ -4,9 +4,10 @@
  */
 import { ALL_ANSWERED, CLOSE_CODES, PROTOCOL_NUMBER } from '../wire/protocol.js';
 import { clientError, InferError } from './errors.js';
-import { readFrame, type Hello, type ServerFrame } from './frame-reader.js';
+import { readFrames, type Hello, type ServerFrame } from './frame-reader.js';
 import type { FrameWriter } from './frame-writer.js';
 import { encodeInputs } from './inputs.js';
+import { Outbox } from './outbox.js';
 import type { InferCall } from './request.js';
 import type { Socket, Surroundings } from './socket.js';
 
@@ -43,6 +44,7 @@ export class Connection {
   private lastHeardMs: number;
   private fault: InferError | undefined;
   private readonly socket: Socket;
+  private readonly outbox: Outbox;
   private readonly cancelHelloTimer: () => void;
 
   constructor(
@@ -62,6 +64,7 @@ export class Connection {
         this.onClosed(code, reason);
       },
     });
+    this.outbox = new Outbox(this.socket);
     this.cancelHelloTimer = around.after(connectTimeoutMs, () => {
       this.end(CLOSE.noHello, `no hello within ${connectTimeoutMs} ms`);
     });
@@ -69,6 +72,10 @@ export class Connection {
 
   get isOpen(): boolean {
     return this.state === 'open';
+  }
+
+  private get isClosed(): boolean {
+    return this.state === 'closed';
   }
 
   get inFlightCount(): number {
@@ -106,7 +113,7 @@ export class Connection {
       call.onGivenUp = () => {
         this.onGivenUp(id);
       };
-      this.socket.send(bytes);
+      this.outbox.post(bytes);
     } catch (error) {
       this.inFlight.delete(id);
       call.fail(error);
@@ -116,6 +123,7 @@ export class Connection {
   /** Fails everything in flight and closes. */
   close(): void {
     this.state = 'closed';
+    this.outbox.close();
     this.cancelHelloTimer();
     this.failAll(() => clientError('CLOSED', 'The client was closed', { mayHaveRun: true }));
     this.socket.close(CLOSE.done, '');
@@ -130,23 +138,23 @@ export class Connection {
   private onGivenUp(id: number): void {
     if (this.state === 'closed' || !this.inFlight.has(id)) return;
     if (this.around.nowMs() - this.lastHeardMs > DEAD_AFTER_MS) this.end(CLOSE.dead, 'silent');
-    else this.socket.send(this.writer.writeCancel(id));
+    else this.outbox.post(this.writer.writeCancel(id));
   }
 
   private onMessage(data: ArrayBuffer | string): void {
     if (this.state === 'closed') return;
     this.lastHeardMs = this.around.nowMs();
-    let frame: ServerFrame;
+    let frames: ServerFrame[];
     try {
       if (typeof data === 'string')
         throw clientError('BAD_ANSWER', 'expected a frame from the server, got text');
-      frame = readFrame(new Uint8Array(data));
+      frames = readFrames(new Uint8Array(data));
     } catch (error) {
       this.fault = error as InferError;
       this.end(CLOSE.badAnswer, 'not a frame');
       return;
     }
-    this.onFrame(frame);
+    for (const frame of frames) if (!this.isClosed) this.onFrame(frame);
   }
 
   private onFrame(frame: ServerFrame): void {
@@ -204,6 +212,7 @@ export class Connection {
       return;
     }
     this.hello = hello;
+    this.outbox.setLimits(hello.maxBundleFrames, hello.maxMessageBytes);
     this.credit = Math.max(1, hello.maxInFlight);
     this.cancelHelloTimer();
     if (this.state === 'connecting') this.state = 'open';
@@ -227,6 +236,7 @@ export class Connection {
     if (this.state === 'closed') return;
     const isUnread = this.state === 'leaving' && code === CLOSE_CODES.GOING_AWAY && reason === ALL_ANSWERED;
     this.state = 'closed';
+    this.outbox.close();
     this.cancelHelloTimer();
     const isBlamed = BLAMING_CODES.has(code);
     const why = `code ${code}${reason === '' ? '' : `, ${reason}`}`;

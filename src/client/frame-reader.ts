@@ -2,6 +2,7 @@
  * A message of the server as plain values. Reads verified frames only; what is wrong in another way is BAD_ANSWER.
  */
 import { ByteBuffer } from 'flatbuffers';
+import { framesOf } from '../wire/bundles.js';
 import { Frame } from '../wire/generated/frame.js';
 import type { Hello as HelloTable } from '../wire/generated/hello.js';
 import type { InferResponse } from '../wire/generated/infer-response.js';
@@ -24,6 +25,8 @@ export interface Hello {
   readonly server: string;
   readonly maxMessageBytes: number;
   readonly maxInFlight: number;
+  /** 0: the server takes single frames only. */
+  readonly maxBundleFrames: number;
   readonly models: ReadonlyMap<string, ServedModel>;
 }
 
@@ -38,7 +41,14 @@ export type ServerFrame =
 
 const UNKNOWN: ServerFrame = { kind: 'unknown' };
 
-/** Throws BAD_ANSWER where the message is not a frame. */
+/** The frames of a message, one or a bundle. Throws BAD_ANSWER where it is neither. */
+export function readFrames(message: Uint8Array): ServerFrame[] {
+  const frames = framesOf(message);
+  if (frames === undefined) throw clientError('BAD_ANSWER', 'expected a bundle of frames from the server');
+  return frames.map(readFrame);
+}
+
+/** Throws BAD_ANSWER where the bytes are not a frame. */
 export function readFrame(bytes: Uint8Array): ServerFrame {
   if (!isFrame(bytes))
     throw clientError('BAD_ANSWER', `expected a frame from the server, got ${bytes.byteLength} other bytes`);
@@ -113,6 +123,7 @@ function readHello(hello: HelloTable): ServerFrame {
     server: hello.server() ?? '',
     maxMessageBytes: hello.maxMessageBytes(),
     maxInFlight: hello.maxInFlight(),
+    maxBundleFrames: hello.maxBundleFrames(),
     models,
   };
 }

@@ -36,7 +36,7 @@ const MODEL_INFO: Table = [
   { tables: TENSOR_INFO },
   { tables: TENSOR_INFO },
 ];
-const HELLO: Table = [INT, TEXT, INT, INT, { tables: MODEL_INFO }];
+const HELLO: Table = [INT, TEXT, INT, INT, { tables: MODEL_INFO }, INT];
 const GOODBYE: Table = [BYTE, INT, INT];
 /** A server sends no requests and cancels: of those not even the offset is followed. */
 const FRAME: Table = [

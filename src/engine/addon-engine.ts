@@ -97,8 +97,8 @@ class AddonEngine implements Engine {
     return this.accepted(this.addon.submitBody(handle, headLength, bodyId, timeoutMs, priority), sink);
   }
 
-  readFrame(message: ArrayBuffer): number {
-    return this.addon.readFrame(message);
+  readFrames(message: ArrayBuffer): number {
+    return this.addon.readFrames(message);
   }
 
   submitFrame(
@@ -131,6 +131,10 @@ class AddonEngine implements Engine {
 
   onDelivered(listener: () => void): void {
     this.answers.afterDelivery = listener;
+  }
+
+  get deliveredAt(): number {
+    return this.answers.deliveredAt;
   }
 
   deliveredTimesUs(): Float32Array {

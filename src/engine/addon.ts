@@ -21,7 +21,7 @@ import {
 import type { OpenedModel, OpenOptions } from '../core/opening.js';
 import type { EngineInfo } from './engine.js';
 
-const INTERFACE_NUMBER = 11;
+const INTERFACE_NUMBER = 12;
 
 /** What both sides must agree on. */
 export interface Handshake {
@@ -75,7 +75,7 @@ export interface Addon extends Handshake {
   takeLong(): ArrayBuffer;
   freeLong(reply: ArrayBuffer): void;
   cancel(ticket: number): void;
-  readFrame(message: ArrayBuffer): number;
+  readFrames(message: ArrayBuffer): number;
   frameText(bodyId: number, field: number): string;
   submitFrames(chosenFrames: number): void;
   numberFrameModel(modelName: string, number: number): void;

@@ -25,14 +25,17 @@ export class Answers {
   private readonly ring: Uint32Array;
   private readonly replies: ArrayBuffer;
   private readonly times: Float32Array;
-  /** Views of `replies` by row of the ring. */
-  private readonly views: Array<Uint8Array | undefined> = [];
+  /** Views of `replies` by row of the ring, and where each begins: the views' own getters cost more. */
+  private readonly views: Uint8Array[] = [];
+  private readonly viewsAt: number[] = [];
   private readonly sinks: Array<ReplySink | undefined> = [];
   private inFlight = 0;
   /** Row of the ring that is being delivered. */
   private delivering = 0;
   /** The long reply that is being delivered, until somebody keeps it. */
   private long: ArrayBuffer | undefined = undefined;
+  /** Where in `replies` the bytes lie that are being delivered; 0: in memory of their own. */
+  deliveredAt = 0;
   private whenIdle: (() => void) | undefined;
   afterDelivery: () => void = () => undefined;
 
@@ -115,10 +118,16 @@ export class Answers {
 
   /** Replies of one model are alike, so a row's bytes mostly lie where they lay before: the view of them is kept. */
   private bytesOf(row: number, memory: ArrayBuffer, offset: number, length: number): Uint8Array {
-    const known = this.views[row];
-    if (known?.length === length && known.byteOffset === offset && memory === this.replies) return known;
+    if (memory !== this.replies) {
+      this.deliveredAt = 0;
+      return new Uint8Array(memory, offset, length);
+    }
+    this.deliveredAt = offset;
+    const { views, viewsAt } = this;
+    if (row < views.length && viewsAt[row] === offset && views[row]!.length === length) return views[row]!;
     const view = new Uint8Array(memory, offset, length);
-    if (memory === this.replies) this.views[row] = view;
+    views[row] = view;
+    viewsAt[row] = offset;
     return view;
   }
 }

@@ -66,10 +66,11 @@ export interface Engine {
     sink: ReplySink,
   ): number;
   /**
-   * Copies a WebSocket message in and verifies it. A body's number, or minus an error number where it is no frame. What it
-   * is stands in `frameFacts` (FRAME_FACTS) until the next call; for a request, `submitFrame` or `bodyDrop` goes on from here.
+   * Copies the frames of a WebSocket message in and verifies them. How many there are, or minus an error number where one is no
+   * frame and none is kept. What each is stands in its row of `frameFacts` (FRAME_FACTS) until the next call; for a request,
+   * `submitFrame` or `bodyDrop` goes on from here.
    */
-  readFrame(message: ArrayBuffer): number;
+  readFrames(message: ArrayBuffer): number;
   readonly frameFacts: Uint32Array;
   /**
    * Submits the request frame together with the others of this tick: it always gets a ticket, and where it is refused its
@@ -89,6 +90,11 @@ export interface Engine {
   frameText(bodyId: number, field: number): string;
   /** `listener` is called whenever some answers have been delivered: time to write what they left to be written. */
   onDelivered(listener: () => void): void;
+  /**
+   * Where the reply frame that is being delivered lies in memory that it shares with its neighbours, each behind its record
+   * (wire/bundles); 0: it has memory of its own. Valid during that call.
+   */
+  readonly deliveredAt: number;
   /** Stage times of the request that is being delivered: microseconds in the order of STAGES, valid during that call. */
   deliveredTimesUs(): Float32Array;
   /**

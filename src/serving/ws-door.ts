@@ -8,6 +8,7 @@ import type { TensorInfo } from '../core/model.js';
 import type { ModelEntry } from '../core/snapshot.js';
 import type { Admittance, Socket, SocketCaller, SocketDoor, SocketSink } from '../core/socket.js';
 import type { Engine } from '../engine/engine.js';
+import { FRAME_ROWS } from '../engine/frame-facts.js';
 import type { FrameTraces } from '../metrics/frame-traces.js';
 import type { RouteTable } from '../routing/route-table.js';
 import { WS_PATH } from '../wire/protocol.js';
@@ -171,6 +172,7 @@ export class WsDoor implements SocketDoor, SessionContext {
       server: this.serverName,
       maxMessageBytes: this.messageLimitBytes,
       maxInFlight: this.limits.inFlight,
+      maxBundleFrames: FRAME_ROWS,
       models,
     });
   }

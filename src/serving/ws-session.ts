@@ -5,18 +5,27 @@
  *   OPEN --goodbye--> LEAVING --last answer--> ENDED --closed--> gone
  *     |--breach, slow reader, fault-----------> ENDED
  *
- * The engine owns a message's bytes from `readFrame` on; each request leaves admission exactly once, when it is answered.
+ * The engine owns a message's bytes from `readFrames` on; each request leaves admission exactly once, when it is answered.
  */
 import { ERRORS, errorName, type ErrorName } from '../core/errors.js';
 import type { Socket, SocketCaller, SocketSink } from '../core/socket.js';
-import { FRAME_FACTS, FRAME_FLAGS, FRAME_KINDS, FRAME_TEXTS } from '../engine/frame-facts.js';
+import {
+  FRAME_FACT_COUNT,
+  FRAME_FACTS,
+  FRAME_FLAGS,
+  FRAME_IS_BUNDLE,
+  FRAME_KINDS,
+  FRAME_TEXTS,
+} from '../engine/frame-facts.js';
 import type { FrameTrace } from '../metrics/frame-traces.js';
 import { ALL_ANSWERED, CLOSE_CODES, type CloseReason } from '../wire/protocol.js';
 import { goodbyeFrame, type GoodbyeReasonName } from '../wire/server-frames.js';
 import { routeError } from './infer.js';
 import { FrameRequest, type Asker } from './frame-request.js';
 import { textOf } from './replies.js';
+import { InFlight } from './in-flight.js';
 import type { SessionContext } from './ws-context.js';
+import { Outgoing } from './ws-outgoing.js';
 import { closeReason, failureFrame } from './ws-failures.js';
 
 /** A close frame may come without a code, which is told as 1005. */
@@ -26,13 +35,13 @@ const UNHEARD_MS_PER_IDLE_S = 2_000;
 /** Below every level that a client may ask for lies the background, which is not for clients. */
 const LOWEST_PRIORITY = 254;
 
-const { KIND, ID, MODEL_NUMBER, DEADLINE_MS, PRIORITY, FLAGS } = FRAME_FACTS;
+const { KIND, ID, MODEL_NUMBER, DEADLINE_MS, PRIORITY, FLAGS, BODY, BYTES } = FRAME_FACTS;
 const { HAS_TRACEPARENT } = FRAME_FLAGS;
 
 export class WsSession implements SocketSink, Asker {
-  private readonly inFlight = new Map<number, FrameRequest>();
+  private readonly inFlight = new InFlight<FrameRequest>();
   /** Answers of this delivery. */
-  private readonly outgoing: Uint8Array[] = [];
+  private readonly outgoing = new Outgoing();
   private isWaitingToSend = false;
   private isLagging = false;
   /** Since the last look: a whole message, a control frame, or some of the answers taken. */
@@ -61,7 +70,7 @@ export class WsSession implements SocketSink, Asker {
   message(message: ArrayBuffer, isBinary: boolean): void {
     if (this.isEnded) return;
     this.wasHeard = true;
-    const { engine, counts, limits } = this.context;
+    const { engine, counts } = this.context;
     counts.messages += 1;
     if (!isBinary) {
       this.end('TEXT_MESSAGE', 'expected binary messages, got text');
@@ -75,16 +84,30 @@ export class WsSession implements SocketSink, Asker {
       );
       return;
     }
-    const bodyId = engine.readFrame(message);
-    if (bodyId < 0) {
-      this.end(bodyId === -ERRORS.BAD_REQUEST.number ? 'BAD_FRAME' : 'SERVER_FAULT', engine.lastErrorText());
+    const frames = engine.readFrames(message);
+    if (frames < 0) {
+      this.end(frames === -ERRORS.BAD_REQUEST.number ? 'BAD_FRAME' : 'SERVER_FAULT', engine.lastErrorText());
       return;
     }
     const facts = engine.frameFacts;
-    const id = facts[ID]!;
-    if (facts[KIND] === FRAME_KINDS.REQUEST) {
-      if ((facts[FLAGS]! & HAS_TRACEPARENT) !== 0) this.beginTrace(bodyId);
-      if (this.inFlight.has(id)) {
+    if (facts[FRAME_IS_BUNDLE] === 1) this.outgoing.takesBundles = true;
+    for (let frame = 0; frame < frames; frame += 1) {
+      const at = frame * FRAME_FACT_COUNT;
+      // What is left of a message that ended the socket belongs to nobody.
+      if (!this.isEnded) this.frame(at);
+      else if (facts[at + KIND] === FRAME_KINDS.REQUEST) engine.bodyDrop(facts[at + BODY]!);
+    }
+  }
+
+  /** One frame of a message, whose facts begin at `at`. */
+  private frame(at: number): void {
+    const { engine, limits } = this.context;
+    const facts = engine.frameFacts;
+    const id = facts[at + ID]!;
+    if (facts[at + KIND] === FRAME_KINDS.REQUEST) {
+      const bodyId = facts[at + BODY]!;
+      if ((facts[at + FLAGS]! & HAS_TRACEPARENT) !== 0) this.beginTrace(bodyId);
+      if (this.inFlight.get(id) !== undefined) {
         this.refuse(bodyId, id, 'DUPLICATE_ID', `expected an id that is not in flight, got ${id} again`);
       } else if (this.inFlight.size >= limits.inFlight) {
         this.refuse(
@@ -96,9 +119,9 @@ export class WsSession implements SocketSink, Asker {
       } else if (this.isLagging) {
         this.refuse(bodyId, id, 'TOO_MANY_IN_FLIGHT', 'answers wait to be read: read them first');
       } else {
-        this.begin(bodyId, id, bytes);
+        this.begin(at, bodyId, id);
       }
-    } else if (facts[KIND] === FRAME_KINDS.CANCEL) {
+    } else if (facts[at + KIND] === FRAME_KINDS.CANCEL) {
       const request = this.inFlight.get(id);
       if (request !== undefined) engine.cancel(request.ticket);
     } else {
@@ -124,7 +147,7 @@ export class WsSession implements SocketSink, Asker {
   answered(request: FrameRequest, status: number, bytes: Uint8Array, retryMs: number): void {
     const { context } = this;
     const { id } = request;
-    this.inFlight.delete(id);
+    this.inFlight.remove(request);
     context.admission.leave(request.bytes);
     request.asker = undefined;
     if (request.trace !== undefined) {
@@ -134,7 +157,8 @@ export class WsSession implements SocketSink, Asker {
     context.spareRequests.push(request);
     if (this.isEnded) return;
     context.counts.answers += 1;
-    this.outgoing.push(status === 0 ? bytes : failureFrame(id, errorName(status), textOf(bytes), retryMs));
+    if (status === 0) this.outgoing.push(bytes, context.engine.deliveredAt);
+    else this.outgoing.push(failureFrame(id, errorName(status), textOf(bytes), retryMs), 0);
     if (this.isWaitingToSend) return;
     this.isWaitingToSend = true;
     context.waitingToSend.push(this);
@@ -145,20 +169,19 @@ export class WsSession implements SocketSink, Asker {
     this.isWaitingToSend = false;
     if (this.isEnded) return;
     try {
-      this.socket.send(this.outgoing);
+      this.outgoing.sendTo(this.socket);
     } catch (cause) {
       // Kept, they would go out later with the bytes of others.
       this.end('SERVER_FAULT', 'answers could not be sent');
       throw cause;
     }
-    this.outgoing.length = 0;
     this.noteUnread();
     if (this.isLeaving) this.endWhenIdle();
   }
 
   sendNow(frame: Uint8Array): void {
     if (this.isEnded) return;
-    this.outgoing.push(frame);
+    this.outgoing.push(frame, 0);
     this.flush();
   }
 
@@ -193,12 +216,14 @@ export class WsSession implements SocketSink, Asker {
     }
   }
 
-  private begin(bodyId: number, id: number, bytes: number): void {
+  private begin(at: number, bodyId: number, id: number): void {
     const { admission, engine, headers, routing, shadows, spareRequests, targets } = this.context;
     if (this.isLeaving || admission.isDraining) {
       this.refuse(bodyId, id, 'DRAINING', 'the server is stopping, or this socket is: use another');
       return;
     }
+    const facts = engine.frameFacts;
+    const bytes = facts[at + BYTES]!;
     if (!admission.hasRoomFor(bytes)) {
       this.refuse(
         bodyId,
@@ -208,10 +233,9 @@ export class WsSession implements SocketSink, Asker {
       );
       return;
     }
-    const facts = engine.frameFacts;
-    const deadlineMs = facts[DEADLINE_MS]!;
-    const priority = facts[PRIORITY]!;
-    const inferRoute = targets.routeOf(bodyId, facts[MODEL_NUMBER]!, facts[FLAGS]!);
+    const deadlineMs = facts[at + DEADLINE_MS]!;
+    const priority = facts[at + PRIORITY]!;
+    const inferRoute = targets.routeOf(bodyId, facts[at + MODEL_NUMBER]!, facts[at + FLAGS]!);
     if (inferRoute === undefined) {
       this.refuse(
         bodyId,
@@ -223,7 +247,7 @@ export class WsSession implements SocketSink, Asker {
     }
     if (!this.caller.may('infer', inferRoute.modelName)) {
       // Whoever guessed a number is told no name.
-      const number = facts[MODEL_NUMBER]!;
+      const number = facts[at + MODEL_NUMBER]!;
       const model = number === 0 ? `"${inferRoute.modelName}"` : `number ${number}`;
       this.refuse(bodyId, id, 'FORBIDDEN', `the key is not good for model ${model}`);
       return;
@@ -253,7 +277,7 @@ export class WsSession implements SocketSink, Asker {
       request.trace = this.trace;
       this.trace = undefined;
     }
-    this.inFlight.set(id, request);
+    this.inFlight.add(request);
     admission.enter(bytes);
   }
 
@@ -301,8 +325,10 @@ export class WsSession implements SocketSink, Asker {
   private stop(): void {
     this.isEnded = true;
     this.cutOffMs = Infinity;
-    this.outgoing.length = 0;
-    for (const request of this.inFlight.values()) this.context.engine.cancel(request.ticket);
+    this.outgoing.clear();
+    this.inFlight.forEach((request) => {
+      this.context.engine.cancel(request.ticket);
+    });
   }
 
   private count(end: CloseReason | 'CLIENT_LEFT' | 'LOST'): void {

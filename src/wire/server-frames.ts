@@ -36,6 +36,7 @@ export interface HelloFacts {
   readonly server: string;
   readonly maxMessageBytes: number;
   readonly maxInFlight: number;
+  readonly maxBundleFrames: number;
   readonly models: readonly HelloModel[];
 }
 
@@ -93,6 +94,7 @@ export function helloFrame(facts: HelloFacts): Uint8Array {
   Hello.addMaxMessageBytes(builder, facts.maxMessageBytes);
   Hello.addMaxInFlight(builder, facts.maxInFlight);
   Hello.addModels(builder, modelsAt);
+  Hello.addMaxBundleFrames(builder, facts.maxBundleFrames);
   return finished((frame) => {
     Frame.addHello(builder, frame);
   }, Hello.endHello(builder));

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { Builder } from 'flatbuffers';
 import t, { type Test } from 'tap';
 import { WebSocketServer } from 'ws';
+import { bundleOf, framesIn } from '../support/frames.js';
 
 const GENERATOR = join(import.meta.dirname, '../../build/Release/sluice-load');
 
@@ -246,6 +247,50 @@ t.test('frames are told apart by id, whatever their order', async (test) => {
   ]);
   test.same(result.byStatus, { 200: 30, 503: 10 });
   test.same(result.errors, { connect: 0, broken: 0, badReplies: 0, unanswered: 0, mismatched: 0 });
+});
+
+t.test('bundles: what can leave together is one message, and so may the answers be', async (test) => {
+  const folder = test.testdir();
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+  await once(server, 'listening');
+  test.teardown(() => {
+    for (const client of server.clients) client.terminate();
+    server.close();
+  });
+  const request = Buffer.from(frame(0, 0x01020304));
+  const idAt = request.indexOf(Buffer.from([4, 3, 2, 1]));
+  const counts: number[] = [];
+  server.on('connection', (socket) => {
+    socket.on('message', (message: Buffer) => {
+      const ids = framesIn(message).map((bytes) => Buffer.from(bytes).readUInt32LE(idAt));
+      counts.push(ids.length);
+      const answers = ids.reverse().map((id) => frame(2, id));
+      // Two for themselves, the others together, with something between that answers nobody.
+      for (const answer of answers.splice(0, 2)) socket.send(answer);
+      if (answers.length > 0) socket.send(bundleOf(frame(4, 0), ...answers));
+    });
+  });
+  const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/v2/ws`;
+  const words = [
+    url,
+    '--frames',
+    '--bundles',
+    '--in-flight',
+    '6',
+    '--body',
+    fileIn(folder, 'frame', request),
+  ];
+  const { result } = await load([...words, ...requests(60)]);
+  test.same(result.byStatus, { 200: 60 });
+  test.same(result.errors, { connect: 0, broken: 0, badReplies: 0, unanswered: 0, mismatched: 0 });
+  test.equal(counts[0], 6);
+  test.equal(
+    counts.reduce((sum, count) => sum + count),
+    60,
+  );
+  const { exitCode, errors } = await load([...words, '--mode', 'constant', '--rate', '1', ...requests(1)]);
+  test.equal(exitCode, 1);
+  test.match(errors, /--bundles needs --frames and --mode closed/);
 });
 
 t.test('an answer with an id that is not under way is a bad reply', async (test) => {

@@ -6,7 +6,7 @@
 import t, { type Test } from 'tap';
 import { seededRandom } from '../../scripts/models/random.mjs';
 import { DataType } from '../../src/wire/generated/data-type.js';
-import { readFrame, requestFrame } from '../support/frames.js';
+import { bundleOf, cancelFrame, readFrame, requestFrame } from '../support/frames.js';
 import { OPCODES, RawWs, wsFrame } from '../support/raw-ws.js';
 import { linkedRepository, startTestServer } from '../support/running.js';
 import { fp32 } from '../support/v2-wire.js';
@@ -120,6 +120,21 @@ for (const transport of ['uws', 'node'] as const) {
         wsFrame(new Uint8Array(0), { isLast: false }),
         wsFrame(GOOD, { opcode: OPCODES.CONTINUATION }),
       );
+    });
+
+    t.test('a bundle that is not whole, or too full, is refused as one', async (t) => {
+      const three = bundleOf(GOOD, GOOD, GOOD);
+      for (const length of [17, 40, three.length / 3 + 1, three.length / 3 + 16, three.length - 17])
+        await closes(t, `cut at ${length}`, [1007], wsFrame(three.subarray(0, length)));
+      const claims = Buffer.from(three);
+      claims.writeUInt32LE(0xffff_fff0, 0);
+      await closes(t, 'a length beyond the end', [1007], wsFrame(claims));
+      await closes(t, 'bytes that are no frame', [1007], wsFrame(bundleOf(GOOD, CANARY)));
+      await closes(t, 'no bytes', [1007], wsFrame(bundleOf(GOOD, new Uint8Array(0))));
+      await closes(t, 'a bundle in a bundle', [1007], wsFrame(bundleOf(bundleOf(GOOD))));
+      const cancels = Array.from({ length: 80 }, () => cancelFrame(1));
+      await closes(t, 'too long', [1009], wsFrame(bundleOf(...cancels)));
+      await answers(t, 'what is right', wsFrame(bundleOf(cancelFrame(1), GOOD)));
     });
 
     t.test('broken framing ends the connection', async (t) => {

@@ -8,7 +8,7 @@ import { DATA_TYPES, type DataType as DataTypeName } from '../../src/core/data-t
 import { DataType } from '../../src/wire/generated/data-type.js';
 import type { Frame } from '../../src/wire/generated/frame.js';
 import type { Hello } from '../../src/wire/generated/hello.js';
-import { cancelFrame, requestFrame, type SentTensor } from '../support/frames.js';
+import { bundleOf, cancelFrame, requestFrame, type SentTensor } from '../support/frames.js';
 import { linkedRepository, startTestServer } from '../support/running.js';
 import { addSub } from '../support/truth.js';
 import { byteStrings, fp32, int64 } from '../support/v2-wire.js';
@@ -114,6 +114,71 @@ for (const transport of ['uws', 'node'] as const) {
         t.same(outputFloats(frame, 1), truth.difference);
       }
       t.equal(asked.size, 0, 'one answer each');
+      client.close();
+    });
+
+    t.test('a bundle is answered like its frames, and in bundles', async (t) => {
+      const client = await WsClient.open(server.port);
+      const found = await hello(client);
+      t.ok(found.maxBundleFrames() >= 64);
+      const row = (id: number): number[] => Array.from({ length: 16 }, (_, index) => id * 100 + index);
+      const ask = (id: number, second: number[]): Uint8Array =>
+        requestFrame({ id, model: 'add_sub', inputs: [floats('INPUT0', row(id)), floats('INPUT1', second)] });
+      const frames = Array.from({ length: 60 }, (_, id) => ask(id, row(1)));
+      // A cancel for nobody, an id twice, and a shape that is wrong: each is told for itself.
+      client.send(bundleOf(...frames, cancelFrame(1000), ask(7, row(1)), ask(60, [1])));
+      const answered = new Set<number>();
+      const errors: string[] = [];
+      for (let count = 0; count < 62; count += 1) {
+        const frame = await client.frame();
+        const error = frame.error();
+        if (error !== null) {
+          errors.push(`${error.id()} ${error.name()}`);
+          continue;
+        }
+        const id = frame.response()!.id();
+        const truth = addSub(row(id), row(1));
+        t.same(outputFloats(frame, 0), truth.sum);
+        t.same(outputFloats(frame, 1), truth.difference);
+        answered.add(id);
+      }
+      t.equal(answered.size, 60);
+      t.same(errors.sort(), ['60 SHAPE_MISMATCH', '7 DUPLICATE_ID']);
+      t.ok(Math.max(...client.arrivals) > 1, `frames of each message: ${client.arrivals.join(' ')}`);
+      const cancels = (count: number) => bundleOf(...Array.from({ length: count }, () => cancelFrame(1000)));
+      client.send(cancels(found.maxBundleFrames()));
+      client.send(cancels(found.maxBundleFrames() + 1));
+      t.same(await client.closed(), {
+        code: 1007,
+        reason: 'expected at most 256 frames in a bundle, got more',
+      });
+    });
+
+    t.test('nothing of earlier answers lies between those of a bundle', async (t) => {
+      const client = await WsClient.open(server.port);
+      await hello(client);
+      const text = (length: number): Buffer => byteStrings('x'.repeat(length));
+      const ask = (id: number, model: string, datatype: DataType, data: Buffer, width: number): Uint8Array =>
+        requestFrame({ id, model, inputs: [{ datatype, shape: [1, width], data }] });
+      const loud = Array.from({ length: 20 }, (_, id) =>
+        ask(id, 'identity_fp32', DataType.FP32, Buffer.alloc(400, 0x3f), 100),
+      );
+      const odd = Array.from({ length: 20 }, (_, id) =>
+        ask(id, 'identity_bytes', DataType.BYTES, text(id + 1), 1),
+      );
+      // The helper that takes bundles apart throws where a byte between two frames is not zero.
+      for (const [what, frames] of Object.entries({ loud, odd })) {
+        client.send(bundleOf(...frames));
+        for (const _ of frames) {
+          const response = (await client.frame()).response()!;
+          const length = response.outputs(0)!.dataLength();
+          t.equal(length, what === 'loud' ? 400 : 4 + response.id() + 1, what);
+        }
+      }
+      t.ok(
+        client.arrivals.some((count) => count > 5),
+        `frames of each message: ${client.arrivals.join(' ')}`,
+      );
       client.close();
     });
 

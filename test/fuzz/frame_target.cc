@@ -4,6 +4,7 @@
 
 #include "../native/frames.h"
 #include "../native/specs.h"
+#include "codec/frame_bundle.h"
 #include "codec/frame_decoder.h"
 #include "fence.h"
 #include "targets.h"
@@ -56,9 +57,7 @@ void CheckInputs(const Request& request, const ModelSpec& spec) {
   Require(request.wanted_outputs != 0 && request.wanted_outputs < uint64_t{1} << spec.outputs.size());
 }
 
-}  // namespace
-
-void FuzzFrame(const uint8_t* bytes, size_t size) {
+void FuzzOne(const uint8_t* bytes, size_t size) {
   static FrameDecoder decoder;
   Request request;
   request.body.Append(bytes, size);
@@ -77,6 +76,36 @@ void FuzzFrame(const uint8_t* bytes, size_t size) {
   }
 }
 
+}  // namespace
+
+void FuzzFrame(const uint8_t* bytes, size_t size) {
+  if (!IsBundle(bytes, size)) return FuzzOne(bytes, size);
+  AlignedBuffer message;
+  message.Append(bytes, size);
+  const Fence fence(&message);
+  for (size_t at = 0; at < size;) {
+    BundledFrame frame;
+    if (!NextInBundle(message.data(), size, &at, &frame).ok()) return;
+    Require(IsInside(message, frame.bytes, frame.size) && at % kRecordBytes == 0);
+    FuzzOne(frame.bytes, frame.size);
+  }
+}
+
+namespace {
+
+FuzzBytes Bundle(const std::vector<FuzzBytes>& frames) {
+  FuzzBytes message;
+  for (const FuzzBytes& frame : frames) {
+    const size_t at = NextRecordAt(message.size());
+    message.resize(at + kRecordBytes);
+    WriteRecord(message.data() + at, static_cast<uint32_t>(frame.size()));
+    message.insert(message.end(), frame.begin(), frame.end());
+  }
+  return message;
+}
+
+}  // namespace
+
 std::vector<FuzzBytes> FrameSeeds() {
   using wire::DataType;
   const SentTensor floats{"x", 0, DataType::FP32, {2, 4}, BytesOf<float>({1, 2, 3, 4, 5, 6, 7, 8})};
@@ -89,10 +118,14 @@ std::vector<FuzzBytes> FrameSeeds() {
   const SentTensor empty{"x", 0, DataType::FP32, {1, 0}, {}};
   SentTensor deep = floats;
   deep.shape.assign(17, 1);
-  return {RequestFrame({7, 1, nullptr, {floats}, {0}}),   RequestFrame({7, 0, "digits", {floats}, {}}),
-          RequestFrame({8, 1, nullptr, {strings}, {}}),   RequestFrame({9, 1, nullptr, {scalar}, {}}),
-          RequestFrame({10, 1, nullptr, {b, a}, {1, 0}}), RequestFrame({11, 1, nullptr, {empty}, {}}),
-          RequestFrame({12, 1, nullptr, {deep}, {}}),     CancelFrame(99)};
+  std::vector<FuzzBytes> seeds = {
+      RequestFrame({7, 1, nullptr, {floats}, {0}}),   RequestFrame({7, 0, "digits", {floats}, {}}),
+      RequestFrame({8, 1, nullptr, {strings}, {}}),   RequestFrame({9, 1, nullptr, {scalar}, {}}),
+      RequestFrame({10, 1, nullptr, {b, a}, {1, 0}}), RequestFrame({11, 1, nullptr, {empty}, {}}),
+      RequestFrame({12, 1, nullptr, {deep}, {}}),     CancelFrame(99)};
+  seeds.push_back(Bundle({RequestFrame({7, 1, nullptr, {floats}, {0}}), CancelFrame(7),
+                          RequestFrame({8, 1, nullptr, {b, a}, {}})}));
+  return seeds;
 }
 
 }  // namespace sluice::test

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "check.h"
+#include "codec/frame_bundle.h"
 #include "codec/frame_encoder.h"
 #include "frames.h"
 #include "specs.h"
@@ -319,6 +320,49 @@ TEST("no byte of an earlier reply is left in a later one") {
   CHECK(EncodeFrame(spec, {Rows({1, 1}, secret), Rows({1, 512}, secret)}, &request).ok());
   CHECK(EncodeFrame(spec, {Rows({1, 1}, word), Rows({1, 1}, number)}, &request).ok());
   CHECK_EQ(std::count(request.reply.data(), request.reply.data() + request.reply.size(), 0xaa), 0);
+}
+
+// The lengths of the frames of a bundle; -1 where it is refused.
+std::vector<int> Lengths(const std::vector<uint8_t>& message) {
+  std::vector<int> lengths;
+  for (size_t at = 0; at < message.size();) {
+    BundledFrame frame;
+    if (!NextInBundle(message.data(), message.size(), &at, &frame).ok()) {
+      lengths.push_back(-1);
+      break;
+    }
+    for (size_t i = 0; i < frame.size; ++i) CHECK_EQ(static_cast<size_t>(frame.bytes[i]), frame.size);
+    lengths.push_back(static_cast<int>(frame.size));
+  }
+  return lengths;
+}
+
+TEST("a bundle is taken apart frame by frame, and refused where its records do not add up") {
+  std::vector<uint8_t> message(96);
+  size_t at = 0;
+  for (const uint8_t size : {3, 16, 20}) {
+    WriteRecord(message.data() + at, size);
+    std::fill_n(message.data() + at + kRecordBytes, size, size);
+    at = NextRecordAt(at + kRecordBytes + size);
+  }
+  CHECK_EQ(at, size_t{112});
+  message.resize(100);
+  WriteRecord(message.data() + 64, 20);
+  std::fill_n(message.data() + 80, 20, uint8_t{20});
+  CHECK(IsBundle(message.data(), message.size()));
+  CHECK(Lengths(message) == (std::vector<int>{3, 16, 20}));
+  for (size_t size = 16; size < message.size(); ++size) {
+    std::vector<uint8_t> cut(message.begin(), message.begin() + static_cast<std::ptrdiff_t>(size));
+    // Whole frames end at 19 (their padding at 32) and at 64.
+    const bool is_whole = (size >= 19 && size <= 32) || size == 64;
+    CHECK_EQ(Lengths(cut).back() != -1, is_whole);
+  }
+  CHECK(!IsBundle(message.data(), 15));
+  message[0] = 255;
+  message[3] = 255;
+  CHECK(Lengths(message) == std::vector<int>{-1});
+  message[4] = 'x';
+  CHECK(!IsBundle(message.data(), message.size()));
 }
 
 }  // namespace

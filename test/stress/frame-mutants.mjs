@@ -91,7 +91,7 @@ function plan(mutants) {
   const taken = new Set();
   for (const mutant of mutants) {
     const { verdict } = mutant;
-    if (verdict.says === 'cancel') cancels.push(mutant);
+    if (verdict.says.endsWith('cancel')) cancels.push(mutant);
     else if (verdict.code !== undefined) closing.push(mutant);
     else {
       if (answered.at(-1).length >= MOST_AT_ONCE || taken.has(verdict.id)) {
@@ -120,8 +120,11 @@ for (let isLast = false; !isLast;) {
   while (mutants.length < CHUNK) {
     const { value: bytes, done: isDone } = all.next();
     if ((isLast = isDone)) break;
-    renumber(bytes, 1 + (sent++ % 1_000_000));
-    mutants.push({ bytes, verdict: oracle.verdict(bytes) });
+    renumber(bytes, 1 + (sent % 1_000_000));
+    const verdict = oracle.verdict(bytes);
+    if (verdict === undefined) continue;
+    mutants.push({ bytes, verdict });
+    sent += 1;
   }
   await oracle.settled();
   const works = plan(mutants);

@@ -3,7 +3,13 @@
  * socket between. The routing of a frame to a model is written anew here, so that both sides can be wrong alone.
  */
 import { createEngine } from '../../dist/engine/addon-engine.js';
-import { FRAME_FACTS, FRAME_FLAGS, FRAME_KINDS, FRAME_TEXTS } from '../../dist/engine/frame-facts.js';
+import {
+  FRAME_FACT_COUNT,
+  FRAME_FACTS,
+  FRAME_FLAGS,
+  FRAME_KINDS,
+  FRAME_TEXTS,
+} from '../../dist/engine/frame-facts.js';
 import { errorName } from '../../dist/core/errors.js';
 import { readSettings } from '../../dist/config.js';
 import { startServer } from '../../dist/server.js';
@@ -33,16 +39,31 @@ export class MutantOracle {
 
   /**
    * { says, code? | id, name?, message?, reply? }: `says` is what stands in the table. An accepted frame's `reply`, or `name` where its
-   * run failed, is there once `settled` resolves.
+   * run failed, is there once `settled` resolves. Of a bundle that of its one request, or of what ends the socket; undefined
+   * where it has two requests.
    */
   verdict(bytes) {
     const { engine } = this;
     const message = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
-    const bodyId = engine.readFrame(message);
-    if (bodyId < 0) return { says: 'no frame', code: 1007 };
-    const facts = engine.frameFacts;
+    const frames = engine.readFrames(message);
+    if (frames < 0) return { says: 'no frame', code: 1007 };
+    const all = Array.from({ length: frames }, (_, row) =>
+      engine.frameFacts.slice(row * FRAME_FACT_COUNT, (row + 1) * FRAME_FACT_COUNT),
+    );
+    const requests = all.filter((facts) => facts[FRAME_FACTS.KIND] === FRAME_KINDS.REQUEST);
+    const isBreach = all.some((facts) => facts[FRAME_FACTS.KIND] === FRAME_KINDS.OF_SERVER);
+    if (isBreach || requests.length > 1) {
+      for (const facts of requests) engine.bodyDrop(facts[FRAME_FACTS.BODY]);
+      return isBreach ? { says: 'of the server', code: 1008 } : undefined;
+    }
+    const verdict = this.#verdictOf(requests[0] ?? all[0]);
+    return frames === 1 ? verdict : Object.assign(verdict, { says: `bundle, ${verdict.says}` });
+  }
+
+  #verdictOf(facts) {
+    const { engine } = this;
+    const bodyId = facts[FRAME_FACTS.BODY];
     if (facts[FRAME_FACTS.KIND] === FRAME_KINDS.CANCEL) return { says: 'cancel' };
-    if (facts[FRAME_FACTS.KIND] === FRAME_KINDS.OF_SERVER) return { says: 'of the server', code: 1008 };
     const id = facts[FRAME_FACTS.ID];
     const mayExpire = facts[FRAME_FACTS.DEADLINE_MS] !== 0;
     const isTimed = (facts[FRAME_FACTS.FLAGS] & FRAME_FLAGS.WANTS_TIMES) !== 0;

@@ -1,5 +1,6 @@
 /** Valid frames of every kind, their truncations, and mutants of them, the same ones for the same seed. */
 import { FrameWriter } from '../../dist/client/frame-writer.js';
+import { BundleWriter } from '../../dist/wire/bundles.js';
 import { seededRandom } from '../../bench/row-truth.mjs';
 
 const fp32 = (...values) => new Uint8Array(Float32Array.from(values).buffer);
@@ -8,6 +9,12 @@ const ROW = Array.from({ length: 16 }, (_, index) => index - 3.5);
 const TEXTS = Buffer.concat(
   ['one', '', 'three'].map((text) => Buffer.concat([Buffer.from([text.length, 0, 0, 0]), Buffer.from(text)])),
 );
+
+function bundle(...frames) {
+  const writer = new BundleWriter();
+  for (const frame of frames) writer.add(frame);
+  return Buffer.from(writer.take());
+}
 
 /** `numbers`: models by number. Every frame gets an id of its own later, so here it is one that is easily found. */
 export const PLACEHOLDER_ID = 0x5a17_c0de;
@@ -31,13 +38,18 @@ export function validFrames(numbers) {
   const sums = [pair('INPUT0', [1, 16], ...ROW), pair('INPUT1', [1, 16], ...ROW)];
   const strings = { name: 'INPUT0', datatype: 'BYTES', shape: [1, 3], bytes: TEXTS };
   const traceparent = '00-0123456789abcdef0123456789abcdef-0123456789abcdef-01';
+  const sum = frame('add_sub', sums, { isByNumber: true });
+  const cancel = Buffer.from(writer.writeCancel(PLACEHOLDER_ID));
   return [
     frame('identity_fp32', [pair('INPUT0', [2, 2], 0.5, -1.5, 3.25, 1024)]),
     frame('identity_fp32', [pair('INPUT0', [1, 4], 1, 2, 3, 4)], { isByNumber: true, version: '1' }),
     frame('add_sub', sums, { isByNumber: true, outputs: ['OUTPUT1'], times: true }),
     frame('add_sub', sums, { version: '1', key: 'customer 7', priority: 2, traceparent }),
     frame('identity_bytes', [strings], { isByNumber: true, deadlineMs: 20_000 }),
-    Buffer.from(writer.writeCancel(PLACEHOLDER_ID)),
+    cancel,
+    // The request gets an id of its own, the cancels stay for one that is not in flight.
+    bundle(sum, cancel),
+    bundle(cancel, sum, cancel),
   ];
 }
 
@@ -66,8 +78,14 @@ function change(bytes, below) {
 
 /** Gives the frame an id of its own, where its id is still the placeholder. */
 export function renumber(bytes, id) {
-  const at = bytes.indexOf(PLACEHOLDER_BYTES);
+  // Of a bundle that begins with a cancel it is the second.
+  const cancelEnd = isBundle(bytes) && bytes.readUInt32LE(0) < 64 ? 16 + bytes.readUInt32LE(0) : 0;
+  const at = bytes.indexOf(PLACEHOLDER_BYTES, cancelEnd);
   if (at >= 0) bytes.writeUInt32LE(id, at);
+}
+
+function isBundle(bytes) {
+  return bytes.length >= 16 && bytes.toString('latin1', 4, 8) === 'SLUB';
 }
 
 const PLACEHOLDER_BYTES = Buffer.alloc(4);

@@ -79,6 +79,33 @@ export function cancelFrame(id: number): Uint8Array {
   return builder.asUint8Array().slice();
 }
 
+/** A bundle of frames, put together here byte by byte. */
+export function bundleOf(...frames: readonly Uint8Array[]): Buffer {
+  const parts = frames.flatMap((frame) => {
+    const head = Buffer.from([0, 0, 0, 0, ...Buffer.from('SLUB'), 0, 0, 0, 0, 0, 0, 0, 0]);
+    head.writeUInt32LE(frame.length);
+    return [head, frame, Buffer.alloc((16 - (frame.length % 16)) % 16)];
+  });
+  return Buffer.concat(parts);
+}
+
+/** The frames of a message, which may be a bundle: each a copy. */
+export function framesIn(message: Uint8Array): Uint8Array[] {
+  const bytes = Buffer.from(message);
+  if (bytes.toString('latin1', 4, 8) !== 'SLUB') return [bytes];
+  const frames: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const length = bytes.readUInt32LE(at);
+    frames.push(bytes.subarray(at + 16, at + 16 + length));
+    const next = at + 16 + Math.ceil(length / 16) * 16;
+    const padding = bytes.subarray(at + 16 + length, next);
+    if (bytes.toString('latin1', at + 4, at + 8) !== 'SLUB' || padding.some((byte) => byte !== 0))
+      throw new Error(`expected a bundle, got ${bytes.toString('hex', 0, next)}`);
+    at = next;
+  }
+  return frames;
+}
+
 /** A copy, so that the frame may be looked at for as long as the test likes. */
 export function readFrame(bytes: Uint8Array): Frame {
   return Frame.getRootAsFrame(new ByteBuffer(new Uint8Array(bytes)));

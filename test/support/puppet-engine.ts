@@ -6,7 +6,7 @@
 import { ERRORS, type ErrorName } from '../../src/core/errors.js';
 import type { OpenedModel } from '../../src/core/opening.js';
 import type { Engine, EngineInfo, ReplySink } from '../../src/engine/engine.js';
-import { FRAME_FACT_COUNT, FRAME_FACTS, FRAME_KINDS } from '../../src/engine/frame-facts.js';
+import { FRAME_FACT_COUNT, FRAME_FACTS, FRAME_IS_BUNDLE, FRAME_KINDS } from '../../src/engine/frame-facts.js';
 import type { StartReport } from '../../src/core/model.js';
 import { STAGES, type VersionStats } from '../../src/core/version-stats.js';
 import { emptyStats } from './version-stats.js';
@@ -24,11 +24,15 @@ export interface Submission {
   isAnswered: boolean;
 }
 
-/** `facts` in the order of FRAME_FACTS, `texts` in that of FRAME_TEXTS; a refusal is the reason why it is no frame. */
+/**
+ * `facts` in the order of FRAME_FACTS, without BODY and BYTES, `texts` in that of FRAME_TEXTS; a refusal is the reason why it is
+ * no frame; with `bundle` it is those.
+ */
 export interface AnnouncedFrame {
   readonly facts: readonly number[];
   readonly texts?: readonly string[];
   readonly refusal?: string;
+  readonly bundle?: readonly AnnouncedFrame[];
 }
 
 export interface OpenedShadow {
@@ -50,7 +54,7 @@ export class PuppetEngine implements Engine {
   readonly unreadRefusals: Array<{ code: ErrorName; message: string }> = [];
   /** What the next messages are, in order. */
   readonly frames: AnnouncedFrame[] = [];
-  readonly frameFacts = new Uint32Array(FRAME_FACT_COUNT);
+  readonly frameFacts = new Uint32Array(FRAME_IS_BUNDLE + 1);
   private readonly refused: Array<() => void> = [];
   readonly numberedModels = new Map<string, number>();
   private readonly texts = new Map<number, readonly string[]>();
@@ -72,6 +76,7 @@ export class PuppetEngine implements Engine {
   isCrowded = false;
   /** Where replies may be kept: told when they are needed no longer. */
   release: (() => void) | undefined = undefined;
+  deliveredAt = 0;
   private lastError = '';
   private wakers: Array<{ count: number; wake: () => void }> = [];
 
@@ -118,19 +123,28 @@ export class PuppetEngine implements Engine {
   }
 
   /** Frames are not the puppet's to read: a test says what the next message is. */
-  readFrame(message: ArrayBuffer): number {
-    const frame = this.frames.shift();
-    if (frame === undefined) throw new Error('a message came that the test has not announced');
-    if (frame.refusal !== undefined) {
-      this.lastError = frame.refusal;
+  readFrames(message: ArrayBuffer): number {
+    const announced = this.frames.shift();
+    if (announced === undefined) throw new Error('a message came that the test has not announced');
+    if (announced.refusal !== undefined) {
+      this.lastError = announced.refusal;
       return -ERRORS.BAD_REQUEST.number;
     }
-    this.frameFacts.set(frame.facts);
-    if (frame.facts[FRAME_FACTS.KIND] !== FRAME_KINDS.REQUEST) return 0;
+    const frames = announced.bundle ?? [announced];
+    this.frameFacts[FRAME_IS_BUNDLE] = announced.bundle === undefined ? 0 : 1;
+    for (const [row, frame] of frames.entries()) this.readOne(row, frame, message);
+    return frames.length;
+  }
+
+  private readOne(row: number, { facts, texts = [] }: AnnouncedFrame, message: ArrayBuffer): void {
+    const at = row * FRAME_FACT_COUNT;
+    this.frameFacts.set(facts, at);
+    this.frameFacts[at + FRAME_FACTS.BYTES] = message.byteLength;
+    if (facts[FRAME_FACTS.KIND] !== FRAME_KINDS.REQUEST) return;
     const bodyId = this.bodyOpen(0);
     this.bodyAppend(bodyId, message);
-    this.texts.set(bodyId, frame.texts ?? []);
-    return bodyId;
+    this.texts.set(bodyId, texts);
+    this.frameFacts[at + FRAME_FACTS.BODY] = bodyId;
   }
 
   numberFrameModel(modelName: string, number: number): void {

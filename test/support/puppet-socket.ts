@@ -3,6 +3,7 @@
  */
 import { Client, type ConnectOptions } from '../../src/client/client.js';
 import type { Socket, SocketEvents, Surroundings } from '../../src/client/socket.js';
+import { framesIn } from './frames.js';
 import { helloFrame, PAIRS, readClientFrame, type HelloFacts, type ReadRequest } from './server-frames.js';
 
 export class PuppetSocket implements Socket {
@@ -25,19 +26,21 @@ export class PuppetSocket implements Socket {
 
   /** The server's frame arrives. */
   arrive(bytes: Uint8Array | string): void {
-    this.events.message(typeof bytes === 'string' ? bytes : (bytes.slice().buffer as ArrayBuffer));
+    this.events.message(typeof bytes === 'string' ? bytes : new Uint8Array(bytes).buffer);
   }
 
   /** The requests that were sent and not yet taken by an earlier call; cancels are left out. */
   takeRequests(): ReadRequest[] {
-    return this.sent.splice(0).flatMap((bytes) => {
-      const frame = readClientFrame(bytes);
-      return frame.kind === 'request' ? [frame] : [];
-    });
+    return this.takeFrames().flatMap((frame) => (frame.kind === 'request' ? [frame] : []));
   }
 
   takeFrames() {
-    return this.sent.splice(0).map(readClientFrame);
+    return this.takeMessages().flat();
+  }
+
+  /** The frames of each message that was sent. */
+  takeMessages() {
+    return this.sent.splice(0).map((message) => framesIn(message).map(readClientFrame));
   }
 }
 

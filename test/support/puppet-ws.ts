@@ -3,18 +3,21 @@
  */
 import type { Socket } from '../../src/core/socket.js';
 import type { Frame } from '../../src/wire/generated/frame.js';
-import { readFrame } from './frames.js';
+import { framesIn, readFrame } from './frames.js';
 
 export class PuppetSocket implements Socket {
   unreadBytes = 0;
-  /** Frames of each write. */
+  /** Frames of each write, and how they were spread over its messages. */
   readonly writes: Frame[][] = [];
+  readonly spreads: number[][] = [];
   end: { readonly code: number; readonly reason: string } | undefined;
   isTerminated = false;
 
   send(messages: readonly Uint8Array[]): void {
     if (this.end !== undefined) throw new Error('something was sent after the end');
-    this.writes.push(messages.map((message) => readFrame(message)));
+    const frames = messages.map(framesIn);
+    this.writes.push(frames.flat().map(readFrame));
+    this.spreads.push(frames.map(({ length }) => length));
   }
 
   close(code: number, reason: string): void {

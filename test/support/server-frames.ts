@@ -41,6 +41,7 @@ export interface HelloFacts {
   readonly protocol?: number;
   readonly maxMessageBytes?: number;
   readonly maxInFlight?: number;
+  readonly maxBundleFrames?: number;
   readonly models?: readonly HelloModel[];
 }
 
@@ -86,6 +87,7 @@ export function helloFrame({
   protocol = 1,
   maxMessageBytes = 1 << 20,
   maxInFlight = 8,
+  maxBundleFrames = 0,
   models = [],
 }: HelloFacts = {}) {
   const builder = new Builder(1024);
@@ -113,6 +115,7 @@ export function helloFrame({
   Hello.addMaxMessageBytes(builder, maxMessageBytes);
   Hello.addMaxInFlight(builder, maxInFlight);
   Hello.addModels(builder, list);
+  Hello.addMaxBundleFrames(builder, maxBundleFrames);
   const hello = Hello.endHello(builder);
   return finish(builder, () => {
     Frame.addHello(builder, hello);

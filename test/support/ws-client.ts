@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import type { Frame } from '../../src/wire/generated/frame.js';
-import { readFrame } from './frames.js';
+import { framesIn, readFrame } from './frames.js';
 
 export interface Closed {
   readonly code: number;
@@ -13,12 +13,16 @@ export interface Closed {
 
 export class WsClient {
   private readonly frames: Frame[] = [];
+  /** Frames of each message that came. */
+  readonly arrivals: number[] = [];
   private wake: () => void = () => undefined;
   private end: Closed | undefined;
 
   private constructor(readonly socket: WebSocket) {
     socket.on('message', (message: Buffer) => {
-      this.frames.push(readFrame(message));
+      const frames = framesIn(message);
+      this.arrivals.push(frames.length);
+      this.frames.push(...frames.map(readFrame));
       this.wake();
     });
     socket.on('close', (code, reason) => {

@@ -55,8 +55,13 @@ modelsLength():number {
   return offset ? this.bb!.__vector_len(this.bb_pos + offset) : 0;
 }
 
+maxBundleFrames():number {
+  const offset = this.bb!.__offset(this.bb_pos, 14);
+  return offset ? this.bb!.readUint32(this.bb_pos + offset) : 0;
+}
+
 static startHello(builder:flatbuffers.Builder) {
-  builder.startObject(5);
+  builder.startObject(6);
 }
 
 static addProtocol(builder:flatbuffers.Builder, protocol:number) {
@@ -91,18 +96,23 @@ static startModelsVector(builder:flatbuffers.Builder, numElems:number) {
   builder.startVector(4, numElems, 4);
 }
 
+static addMaxBundleFrames(builder:flatbuffers.Builder, maxBundleFrames:number) {
+  builder.addFieldInt32(5, maxBundleFrames, 0);
+}
+
 static endHello(builder:flatbuffers.Builder):flatbuffers.Offset {
   const offset = builder.endObject();
   return offset;
 }
 
-static createHello(builder:flatbuffers.Builder, protocol:number, serverOffset:flatbuffers.Offset, maxMessageBytes:number, maxInFlight:number, modelsOffset:flatbuffers.Offset):flatbuffers.Offset {
+static createHello(builder:flatbuffers.Builder, protocol:number, serverOffset:flatbuffers.Offset, maxMessageBytes:number, maxInFlight:number, modelsOffset:flatbuffers.Offset, maxBundleFrames:number):flatbuffers.Offset {
   Hello.startHello(builder);
   Hello.addProtocol(builder, protocol);
   Hello.addServer(builder, serverOffset);
   Hello.addMaxMessageBytes(builder, maxMessageBytes);
   Hello.addMaxInFlight(builder, maxInFlight);
   Hello.addModels(builder, modelsOffset);
+  Hello.addMaxBundleFrames(builder, maxBundleFrames);
   return Hello.endHello(builder);
 }
 }
