@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // A run that does not come back: its callers must be answered at their deadline, and the clients of another model must not
-// feel it. Callers ask in bursts for a run that takes far longer than their deadline; then one run hangs for good while a
-// neighbour is loaded at a fixed rate, beside the same load before.
-// Usage: node bench/hung-run.mjs [--bursts 10] [--callers 32] [--deadline-ms 200] [--seconds 10] [--rate 500]
+// feel it. Callers ask in bursts for a run that takes far longer than their deadline. Then a neighbour is loaded at a fixed rate,
+// in turns beside a run that hangs and without one, in rounds of four turns that are mirrored; the last run hangs for good.
+// Usage: node bench/hung-run.mjs [--bursts 10] [--callers 32] [--deadline-ms 200] [--rounds 12] [--seconds 2] [--rate 2000]
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,19 +11,23 @@ import { keepAwake } from './awake.mjs';
 import { addSubRow, startFaultyServer } from './faulty-add-sub.mjs';
 import { BENCH_BUILD, ROOT } from './paths.mjs';
 import { openConnection, pause } from './row-connection.mjs';
+import { medianBounds, summary } from './stats.mjs';
 
 const { values } = parseArgs({
   options: {
     bursts: { type: 'string', default: '10' },
     callers: { type: 'string', default: '32' },
     'deadline-ms': { type: 'string', default: '200' },
-    seconds: { type: 'string', default: '10' },
-    rate: { type: 'string', default: '500' },
+    rounds: { type: 'string', default: '12' },
+    seconds: { type: 'string', default: '2' },
+    rate: { type: 'string', default: '2000' },
   },
 });
 const deadlineMs = Number(values['deadline-ms']);
 const LATE_MS = 1_500;
 const FOR_GOOD_MS = 100_000;
+/** What a turn takes besides its seconds, with room. */
+const LONGER_MS = 2_500;
 const MOST_OVERSHOOT_MS = 10;
 const MOST_CHANGE = 1.1;
 
@@ -63,7 +67,7 @@ async function neighbourP99Us() {
     [
       ...[url.origin, '--body', body, '--path', '/v2/models/tiny/infer'],
       ...['--header', 'Inference-Header-Content-Length: 0', '--mode', 'poisson', '--rate', values.rate],
-      ...['--connections', '16', '--warmup-s', '1', '--duration-s', values.seconds],
+      ...['--connections', '16', '--warmup-s', '0.2', '--duration-s', values.seconds],
     ],
     { maxBuffer: 1 << 26 },
   ).catch((error) => (error.code === 2 ? error : Promise.reject(error)));
@@ -85,14 +89,48 @@ console.log(
     `p99 ${overshootMs.toFixed(2)} ms, most ${Math.max(...overshootsMs).toFixed(2)} ms`,
 );
 
-const before = await neighbourP99Us();
+async function isReady() {
+  return (await fetch(`${url.origin}/v2/models/add_sub/ready`)).status === 200;
+}
+
+/** Beside a run that hangs for longer than the turn takes; afterwards it is waited for. */
+async function turn(isHung) {
+  if (isHung) await burst(Number(values.seconds) * 1000 + LONGER_MS);
+  const { us, statuses } = await neighbourP99Us();
+  if (isHung && (await isReady())) throw new Error('expected the run to hang for the whole turn');
+  while (!(await isReady())) await pause(50);
+  for (const [status, count] of Object.entries(statuses))
+    neighbourStatuses[status] = (neighbourStatuses[status] ?? 0) + count;
+  return us;
+}
+
+const changes = [];
+const alike = [];
+const neighbourStatuses = {};
+for (let round = 0; round < Number(values.rounds); round += 1) {
+  const order = round % 2 === 0 ? [false, true, true, false] : [true, false, false, true];
+  const us = [];
+  for (const isHung of order) us.push(await turn(isHung));
+  console.log(
+    `round ${round + 1}: ${us.map((one, at) => `${order[at] ? 'hung ' : ''}${one} us`).join(', ')}`,
+  );
+  for (const at of [0, 2]) changes.push(order[at] ? us[at] / us[at + 1] : us[at + 1] / us[at]);
+  alike.push(us[2] / us[1]);
+}
+
+function tell(name, ratios) {
+  const { median, min, max } = summary(ratios);
+  const { low, high } = medianBounds(ratios);
+  const bounds = `95 % bounds x ${low.toFixed(2)} .. ${high.toFixed(2)} (${min.toFixed(2)} .. ${max.toFixed(2)})`;
+  console.log(`${name}: x ${median.toFixed(2)}, ${bounds}`);
+  return median;
+}
+
+const change = tell(`p99 of a neighbour at ${values.rate}/s, beside a hung run over without`, changes);
+tell('two turns that are alike', alike);
+console.log(`answers of the neighbour: ${JSON.stringify(neighbourStatuses)}`);
 await burst(FOR_GOOD_MS);
-const during = await neighbourP99Us();
-const change = during.us / before.us;
-console.log(
-  `neighbour at ${values.rate}/s: p99 ${before.us} us before, ${during.us} us beside a hung run (x ${change.toFixed(2)}); ` +
-    `answers ${JSON.stringify(during.statuses)}`,
-);
+await pause(LATE_MS);
 const ready = await fetch(`${url.origin}/v2/models/add_sub/ready`);
 console.log(`the hung model's readiness: ${ready.status}`);
 endAwake();

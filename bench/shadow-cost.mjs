@@ -3,10 +3,11 @@
  * What a shadow at 100 % costs its version: one server, in turns without and with the shadow, in rounds of four turns that are
  * mirrored. Twice: `idle`, at a fixed rate that leaves most of the server's core idle, so that a shadow finds time; `saturated`, as
  * fast as one core answers, where there is no time for it and it must cost nearly nothing. Tells throughput and p99 with it
- * over without, what became of the samples, and how the server's memory grew.
+ * over without, turn against the turn beside it, and the same for the two turns of each round that are alike, which is the
+ * machine's noise; what became of the samples, and how the server's memory grew.
  *   node bench/shadow-cost.mjs [--only idle,saturated] [--rounds 30] [--block-s 1] [--connections 16] [--rate-share 0.3]
  * Two cores: the server has the first, the generator polls on the second. A p99 of one block differs from the next by half for
- * no reason of ours: it takes many rounds to see a twentieth.
+ * no reason of ours: it takes many rounds to see a twentieth, and the bounds of the median tell whether they were enough.
  */
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +18,7 @@ import { buildAll } from './build.mjs';
 import { BENCH_BUILD, GENERATOR, MODELS } from './paths.mjs';
 import { prepareRequest } from './requests.mjs';
 import { pinned, startServer } from './servers.mjs';
-import { summary } from './stats.mjs';
+import { medianBounds, summary } from './stats.mjs';
 
 const REPOSITORY = join(BENCH_BUILD, 'models-shadow');
 const { values } = parseArgs({
@@ -93,43 +94,44 @@ async function turn(server, request, isShadowed, words) {
   };
 }
 
-/** Turns of the same kind in one round count as one. */
-function joined(turns, isShadowed) {
-  const same = turns.filter((one) => (one.fate !== undefined) === isShadowed);
-  const mean = (key) => same.reduce((sum, one) => sum + one[key], 0) / same.length;
-  return { perS: mean('perS'), p99Us: mean('p99Us') };
+/** Each turn with the shadow over the one beside it without, of a round. */
+function costs(turns, key) {
+  return [turns.slice(0, 2), turns.slice(2)].map((pair) => {
+    const shadowed = pair.find(({ fate: found }) => found !== undefined);
+    const without = pair.find(({ fate: found }) => found === undefined);
+    return shadowed[key] / without[key];
+  });
 }
 
-/** What two turns without a shadow differ by in one round: the machine's noise. */
-function noiseOf(turns) {
-  const [first, second] = turns.filter(({ fate: found }) => found === undefined);
-  return { perS: second.perS / first.perS, p99Us: second.p99Us / first.p99Us };
+function tell(name, ratios, limit = '') {
+  const { median, min, max } = summary(ratios);
+  const { low, high } = medianBounds(ratios);
+  console.log(
+    `  ${name}: ${median.toFixed(3)}, 95 % bounds ${low.toFixed(3)} .. ${high.toFixed(3)} (${min.toFixed(3)} .. ${max.toFixed(3)})${limit}`,
+  );
 }
 
 function told(name, ratios, isMet) {
-  const { median, min, max } = summary(ratios);
-  console.log(
-    `  ${name}: ${median.toFixed(3)} (${min.toFixed(3)} .. ${max.toFixed(3)}), ${isMet(median) ? 'within' : 'BEYOND'} ${MOST_COST * 100} %`,
-  );
-  return isMet(median);
+  const is = isMet(summary(ratios).median);
+  tell(name, ratios, `: ${is ? 'within' : 'BEYOND'} ${MOST_COST * 100} %`);
+  return is;
 }
 
 async function measure(server, request, words) {
   const before = memoryMiB(server.pid);
-  const pairs = [];
-  const noise = [];
+  const rounds = [];
   const total = { sampled: 0, compared: 0, dropped: 0, failed: 0, waiting: 0, apart: 0 };
   for (let round = 0; round < Number(values.rounds); round += 1) {
     const turns = [];
     for (const isShadowed of TURNS)
       turns.push(await turn(server, request, round % 2 === 0 ? isShadowed : !isShadowed, words));
     for (const { fate: found } of turns) for (const key of Object.keys(found ?? {})) total[key] += found[key];
-    pairs.push({ without: joined(turns, false), shadowed: joined(turns, true) });
-    noise.push(noiseOf(turns));
-    const { without, shadowed } = pairs.at(-1);
-    console.log(
-      `  round ${round + 1}: ${Math.round(without.perS)} -> ${Math.round(shadowed.perS)} requests/s, p99 ${without.p99Us.toFixed(0)} -> ${shadowed.p99Us.toFixed(0)} us`,
+    rounds.push(turns);
+    const each = turns.map(
+      ({ perS, p99Us, fate: found }) =>
+        `${found === undefined ? '' : 'shadow '}${Math.round(perS)}/s ${p99Us.toFixed(0)} us`,
     );
+    console.log(`  round ${round + 1}: ${each.join(', ')}`);
   }
   const after = memoryMiB(server.pid);
   const { sampled, compared, dropped, failed, waiting, apart } = total;
@@ -139,25 +141,12 @@ async function measure(server, request, words) {
   console.log(
     `  memory: ${before.now.toFixed(0)} MiB before, ${after.now.toFixed(0)} MiB after, ${after.most.toFixed(0)} MiB at most`,
   );
-  const isFast = told(
-    'throughput, with over without',
-    pairs.map(({ without, shadowed }) => shadowed.perS / without.perS),
-    (ratio) => ratio >= 1 - MOST_COST,
-  );
-  const isPrompt = told(
-    'p99, with over without',
-    pairs.map(({ without, shadowed }) => shadowed.p99Us / without.p99Us),
-    (ratio) => ratio <= 1 + MOST_COST,
-  );
-  for (const [name, key] of [
-    ['throughput', 'perS'],
-    ['p99', 'p99Us'],
-  ]) {
-    const { median, min, max } = summary(noise.map((one) => one[key]));
-    console.log(
-      `  ${name} of two turns without, one over the other: ${median.toFixed(3)} (${min.toFixed(3)} .. ${max.toFixed(3)})`,
-    );
-  }
+  const of = (key) => rounds.flatMap((turns) => costs(turns, key));
+  const isFast = told('throughput, with over without', of('perS'), (ratio) => ratio >= 1 - MOST_COST);
+  const isPrompt = told('p99, with over without', of('p99Us'), (ratio) => ratio <= 1 + MOST_COST);
+  const alike = (key) => rounds.map((turns) => turns[2][key] / turns[1][key]);
+  tell('throughput of two turns that are alike', alike('perS'));
+  tell('p99 of two turns that are alike', alike('p99Us'));
   return isFast && isPrompt && sampled > 0 && apart === 0 && failed === 0;
 }
 

@@ -13,6 +13,15 @@ export function summary(values) {
   return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }
 
+/** Where the median of what `values` are drawn from lies, with 95 % certainty: by the order of the values alone. */
+export function medianBounds(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const reach = (1.96 * Math.sqrt(sorted.length)) / 2;
+  const at = (place) => sorted[Math.min(sorted.length - 1, Math.max(0, place))];
+  const middle = (sorted.length - 1) / 2;
+  return { low: at(Math.floor(middle - reach)), high: at(Math.ceil(middle + reach)) };
+}
+
 /** The rounds whose control rate lies within `most` of the median of all, and how many do not. */
 export function keepSteady(rounds, control, most = 0.15) {
   const middle = median(rounds.map((round) => round[control].rate));
