@@ -45,6 +45,11 @@ export const PLANTED_BUGS = {
     find: '  if (rules_.keeps_order) {\n',
     replace: '  if (false) {\n',
   },
+  'order-is-lost-on-the-way': {
+    file: 'scheduler.cc',
+    find: '  if (keeps_order && complete != nullptr) complete();\n',
+    replace: '',
+  },
   'two-shapes-in-a-run': {
     file: 'version_queue.cc',
     find: '        MayShareRun(*lane->first, request)) {\n',

@@ -7,6 +7,9 @@ namespace sluice::test {
 namespace {
 // Sweeps keep this distance, so an answer may be so late.
 constexpr int64_t kSweepPauseNs = kMs;
+// How long after its run's end a worker may answer: by turns not at all, and so many times as long.
+constexpr int64_t kAnswerNs = 150 * kUs;
+constexpr uint64_t kAnswerTurns = 4;
 }  // namespace
 
 World::World(int workers)
@@ -57,7 +60,10 @@ void World::Play() {
         Cancel(clients_[event.index].get());
         break;
       case Kind::kRunEnd:
-        EndRun(workers_[event.index].get());
+        EndRun(event.index);
+        break;
+      case Kind::kWorkerFree:
+        FreeWorker(workers_[event.index].get());
         break;
       case Kind::kLook:
         break;
@@ -199,15 +205,29 @@ void World::StartRun(size_t index) {
   Schedule(now_ns_ + run_ns, Kind::kRunEnd, index);
 }
 
-void World::EndRun(Worker* worker) {
-  worker->is_busy = false;
+void World::EndRun(size_t index) {
+  Worker* worker = workers_[index].get();
   --versions_[Of(worker->run.batch.requests[0])->version]->running;
   for (Request* request : worker->run.batch.requests) {
     Of(request)->is_running = false;
     Of(request)->rows_run += request->part_rows;
   }
-  scheduler_.Ended(&worker->run, now_ns_);
-  for (Request* request : worker->run.finished) {
+  scheduler_.Ended(&worker->run, now_ns_, [this, worker] { AnswerFinished(&worker->run); });
+  const std::vector<Request*>& finished = worker->run.finished;
+  for (Request* request : worker->run.batch.requests) {
+    Client* client = Of(request);
+    if (client->is_let_go || std::find(finished.begin(), finished.end(), request) != finished.end()) continue;
+    Expect(request->phase == Phase::kWaiting && request->rows_left() > 0 && client->answers == 0,
+           "a request that goes on neither waits nor has an answer", client);
+    client->is_waiting = true;
+    if (request->priority != kBackgroundPriority) ++versions_[client->version]->waiting_foreground;
+  }
+  Schedule(now_ns_ + static_cast<int64_t>(event_number_ % kAnswerTurns) * kAnswerNs, Kind::kWorkerFree,
+           index);
+}
+
+void World::AnswerFinished(Run* run) {
+  for (Request* request : run->finished) {
     Client* client = Of(request);
     client->is_running = true;  // what ends here may be a success although it was cancelled meanwhile
     if (request->early_code == Code::kOk) {
@@ -216,14 +236,12 @@ void World::EndRun(Worker* worker) {
     client->is_running = false;
     LetGo(client);
   }
-  for (Request* request : worker->run.batch.requests) {
-    Client* client = Of(request);
-    if (client->is_let_go) continue;
-    Expect(request->phase == Phase::kWaiting && request->rows_left() > 0 && client->answers == 0,
-           "a request that goes on neither waits nor has an answer", client);
-    client->is_waiting = true;
-    if (request->priority != kBackgroundPriority) ++versions_[client->version]->waiting_foreground;
-  }
+  run->finished.clear();
+}
+
+void World::FreeWorker(Worker* worker) {
+  AnswerFinished(&worker->run);
+  worker->is_busy = false;
   // The stand-in for a late worker leaves again.
   if (worker->run.is_late && !workers_.empty()) {
     for (size_t i = workers_.size(); i-- > 0;) {

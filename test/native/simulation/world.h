@@ -1,6 +1,7 @@
 // World: the real scheduler in simulated time, on one thread. Workers, the watch and clients are events; runs
-// take the time that the world says and compute nothing. Every step is checked against what the scheduler
-// promises; the first breach is kept in `failure` and ends the world.
+// take the time that the world says and compute nothing; a worker may need a moment more to answer. Every
+// step is checked against what the scheduler promises; the first breach is kept in `failure` and ends the
+// world.
 #pragma once
 
 #include <functional>
@@ -71,7 +72,7 @@ class World {
   std::function<void(Client*)> on_answer;  // may add clients
 
  private:
-  enum class Kind { kArrive, kCancel, kRunEnd, kLook, kSweep, kClose };
+  enum class Kind { kArrive, kCancel, kRunEnd, kWorkerFree, kLook, kSweep, kClose };
   struct Event {
     int64_t at_ns;
     uint64_t number;
@@ -92,7 +93,9 @@ class World {
   void Arrive(Client* client);
   void Cancel(Client* client);
   void Close();
-  void EndRun(Worker* worker);
+  void EndRun(size_t index);
+  void AnswerFinished(Run* run);
+  void FreeWorker(Worker* worker);
   void SweepNow();
   void FeedWorkers();
   void StartRun(size_t index);
