@@ -32,6 +32,8 @@ std::string ClientFrame(int opcode, std::string_view message, uint32_t mask) {
     append_size(8);
   }
   for (int shift = 24; shift >= 0; shift -= 8) frame.push_back(static_cast<char>(mask >> shift));
+  // A bundle is made while it is measured.
+  if (mask == 0) return frame.append(message);
   for (size_t i = 0; i < message.size(); ++i) {
     frame.push_back(static_cast<char>(static_cast<uint8_t>(message[i]) ^ (mask >> (24 - 8 * (i % 4)))));
   }
