@@ -88,17 +88,23 @@ function plan(mutants) {
   const answered = [[]];
   const cancels = [];
   const closing = [];
+  // Of those that share a step: ids, and ids that a bundle cancels.
   const taken = new Set();
+  const cancelled = new Set();
+  const isApart = ({ id, cancels = [] }) =>
+    !taken.has(id) && !cancelled.has(id) && !cancels.some((other) => taken.has(other));
   for (const mutant of mutants) {
     const { verdict } = mutant;
     if (verdict.says.endsWith('cancel')) cancels.push(mutant);
     else if (verdict.code !== undefined) closing.push(mutant);
     else {
-      if (answered.at(-1).length >= MOST_AT_ONCE || taken.has(verdict.id)) {
+      if (answered.at(-1).length >= MOST_AT_ONCE || !isApart(verdict)) {
         answered.push([]);
         taken.clear();
+        cancelled.clear();
       }
       taken.add(verdict.id);
+      for (const id of verdict.cancels ?? []) cancelled.add(id);
       answered.at(-1).push(mutant);
     }
   }

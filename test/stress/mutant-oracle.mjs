@@ -39,8 +39,8 @@ export class MutantOracle {
 
   /**
    * { says, code? | id, name?, message?, reply? }: `says` is what stands in the table. An accepted frame's `reply`, or `name` where its
-   * run failed, is there once `settled` resolves. Of a bundle that of its one request, or of what ends the socket; undefined
-   * where it has two requests.
+   * run failed, is there once `settled` resolves. Of a bundle that of its one request, with the ids that it cancels, or of what
+   * ends the socket; undefined where it has two requests, or cancels its own.
    */
   verdict(bytes) {
     const { engine } = this;
@@ -50,14 +50,17 @@ export class MutantOracle {
     const all = Array.from({ length: frames }, (_, row) =>
       engine.frameFacts.slice(row * FRAME_FACT_COUNT, (row + 1) * FRAME_FACT_COUNT),
     );
-    const requests = all.filter((facts) => facts[FRAME_FACTS.KIND] === FRAME_KINDS.REQUEST);
-    const isBreach = all.some((facts) => facts[FRAME_FACTS.KIND] === FRAME_KINDS.OF_SERVER);
-    if (isBreach || requests.length > 1) {
+    const ofKind = (kind) => all.filter((facts) => facts[FRAME_FACTS.KIND] === kind);
+    const requests = ofKind(FRAME_KINDS.REQUEST);
+    const cancels = ofKind(FRAME_KINDS.CANCEL).map((facts) => facts[FRAME_FACTS.ID]);
+    const isBreach = ofKind(FRAME_KINDS.OF_SERVER).length > 0;
+    const isUndecided = requests.length > 1 || cancels.includes(requests[0]?.[FRAME_FACTS.ID]);
+    if (isBreach || isUndecided) {
       for (const facts of requests) engine.bodyDrop(facts[FRAME_FACTS.BODY]);
       return isBreach ? { says: 'of the server', code: 1008 } : undefined;
     }
     const verdict = this.#verdictOf(requests[0] ?? all[0]);
-    return frames === 1 ? verdict : Object.assign(verdict, { says: `bundle, ${verdict.says}` });
+    return frames === 1 ? verdict : Object.assign(verdict, { says: `bundle, ${verdict.says}`, cancels });
   }
 
   #verdictOf(facts) {

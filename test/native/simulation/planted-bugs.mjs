@@ -21,12 +21,12 @@ export const PLANTED_BUGS = {
     replace: '',
   },
   'late-callers-wait': {
-    file: 'scheduler.cc',
+    file: 'scheduler_watch.cc',
     find: '    tell_early_(request);\n',
     replace: '',
   },
   'answered-twice': {
-    file: 'scheduler.cc',
+    file: 'scheduler_watch.cc',
     find: '    if (request->early_code != Code::kOk) continue;\n',
     replace: '',
   },
