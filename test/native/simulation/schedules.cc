@@ -93,7 +93,7 @@ void AddClient(World* world, Random* random, int64_t at_ns) {
 
 std::string RunSchedule(uint64_t seed, ScheduleTotals* totals) {
   Random random(seed);
-  World world(static_cast<int>(random.Between(1, 3)));
+  World world(static_cast<int>(random.Between(1, 3)), 150 * kUs);
   for (int64_t left = random.Between(1, 3); left > 0; --left) AddVersion(&world, &random);
   const int64_t requests = random.Between(5, 40);
   const double per_second = static_cast<double>(random.Between(100, 20'000));

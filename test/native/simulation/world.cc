@@ -7,14 +7,13 @@ namespace sluice::test {
 namespace {
 // Sweeps keep this distance, so an answer may be so late.
 constexpr int64_t kSweepPauseNs = kMs;
-// How long after its run's end a worker may answer: by turns not at all, and so many times as long.
-constexpr int64_t kAnswerNs = 150 * kUs;
 constexpr uint64_t kAnswerTurns = 4;
 }  // namespace
 
-World::World(int workers)
+World::World(int workers, int64_t answer_ns)
     : scheduler_(workers, [this](Request* request) { Answer(Of(request), request->early_code); }),
-      configured_workers_(workers) {
+      configured_workers_(workers),
+      answer_ns_(answer_ns) {
   for (int i = 0; i < workers; ++i) workers_.push_back(std::make_unique<Worker>());
 }
 
@@ -222,7 +221,7 @@ void World::EndRun(size_t index) {
     client->is_waiting = true;
     if (request->priority != kBackgroundPriority) ++versions_[client->version]->waiting_foreground;
   }
-  Schedule(now_ns_ + static_cast<int64_t>(event_number_ % kAnswerTurns) * kAnswerNs, Kind::kWorkerFree,
+  Schedule(now_ns_ + static_cast<int64_t>(event_number_ % kAnswerTurns) * answer_ns_, Kind::kWorkerFree,
            index);
 }
 

@@ -50,7 +50,8 @@ struct SimVersion {
 
 class World {
  public:
-  explicit World(int workers);
+  // `answer_ns`: a worker answers by turns at the end of its run, and up to three times as long after it.
+  explicit World(int workers, int64_t answer_ns = 0);
 
   size_t AddVersion(QueueRules rules, CostTable cost, std::function<int64_t(int64_t)> run_ns);
   // A request that arrives at `at_ns`; its deadline and the like are set by the caller afterwards.
@@ -113,6 +114,7 @@ class World {
 
   Scheduler scheduler_;
   const int configured_workers_;
+  const int64_t answer_ns_;
   std::vector<std::unique_ptr<Worker>> workers_;
   int leaving_ = 0;
   std::vector<std::unique_ptr<SimVersion>> versions_;
