@@ -46,10 +46,8 @@ async function call(connection, made) {
   if (status === 504) overshootsMs.push(Math.max(0, tookMs - deadlineMs));
 }
 
-async function burst(slowMs) {
-  const connections = await Promise.all(
-    Array.from({ length: Number(values.callers) }, () => openConnection(url)),
-  );
+async function burst(slowMs, callers = Number(values.callers)) {
+  const connections = await Promise.all(Array.from({ length: callers }, () => openConnection(url)));
   await Promise.all(connections.map((connection) => call(connection, addSubRow({ slowMs, deadlineMs }))));
   for (const connection of connections) connection.close();
 }
@@ -95,7 +93,7 @@ async function isReady() {
 
 /** Beside a run that hangs for longer than the turn takes; afterwards it is waited for. */
 async function turn(isHung) {
-  if (isHung) await burst(Number(values.seconds) * 1000 + LONGER_MS);
+  if (isHung) await burst(Number(values.seconds) * 1000 + LONGER_MS, 1);
   const { us, statuses } = await neighbourP99Us();
   if (isHung && (await isReady())) throw new Error('expected the run to hang for the whole turn');
   while (!(await isReady())) await pause(50);

@@ -117,7 +117,7 @@ export async function isolationRound(scenario, sides, blockS) {
   const round = {};
   // Two generators share a core: none may poll.
   const loadAsleep = ({ running, ...side }, words) =>
-    load(running, withDeadline(side, deadlineMs), layout, words, []);
+    load(running, withDeadline(side, deadlineMs), layout, words, ['--spin-us', '0']);
   for (const name of scenario.servers) {
     const light = sides[`${name} light`];
     const heavy = sides[`${name} heavy`];
