@@ -93,10 +93,18 @@ class AddonState {
   const uint32_t* frame_choices() const { return frame_choices_; }
   Napi::Value FrameChoicesBuffer() { return frame_choices_reference_.Value(); }
   // Texts of frames that stand for a number; 0: this one does not.
-  void NumberFrameModel(std::string text, uint32_t number) { frame_models_[std::move(text)] = number; }
-  uint32_t FrameModelNumber(std::string_view text) const {
-    const auto known = frame_models_.find(text);
-    return known == frame_models_.end() ? 0 : known->second;
+  void NumberFrameModel(std::string text, uint32_t number) {
+    latest_frame_model_ = nullptr;
+    frame_models_[std::move(text)] = number;
+  }
+  uint32_t FrameModelNumber(std::string_view text) {
+    // Who names a model mostly names the one that was named last.
+    if (latest_frame_model_ == nullptr || latest_frame_model_->first != text) {
+      const auto known = frame_models_.find(text);
+      if (known == frame_models_.end()) return 0;
+      latest_frame_model_ = &*known;
+    }
+    return latest_frame_model_->second;
   }
   ShadowLinks* shadows() { return &shadows_; }
   // The shadow that JavaScript wrote down for the next request, once; null for none.
@@ -131,6 +139,7 @@ class AddonState {
   Napi::Reference<Napi::ArrayBuffer> frame_facts_reference_;
   Napi::Reference<Napi::ArrayBuffer> frame_choices_reference_;
   std::unordered_map<std::string, uint32_t, TextHash, std::equal_to<>> frame_models_;
+  const std::pair<const std::string, uint32_t>* latest_frame_model_ = nullptr;  // of frame_models_
   ShadowLinks shadows_;
   Napi::Reference<Napi::ArrayBuffer> next_shadow_reference_;
   uint32_t* next_shadow_ = nullptr;

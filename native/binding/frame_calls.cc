@@ -39,9 +39,9 @@ Status ReadHead(const Request& request, FrameHead* head) {
 }
 
 // A name that has a number is told as the number; with both given it stays what it is, an error.
-void NumberModel(const AddonState& state, FrameHead* head) {
+void NumberModel(AddonState* state, FrameHead* head) {
   if (head->model.data() == nullptr || head->model_number != 0) return;
-  head->model_number = state.FrameModelNumber(head->model);
+  head->model_number = state->FrameModelNumber(head->model);
   if (head->model_number != 0) head->model = std::string_view();
 }
 
@@ -70,7 +70,7 @@ Status ReadOne(AddonState* state, const BundledFrame& frame, int64_t now_ns, uin
     request->wire = WireForm::kFrame;
     request->frame_id = head.id;
     request->wants_times = head.wants_times;
-    NumberModel(*state, &head);
+    NumberModel(state, &head);
   }
   uint32_t* facts = state->frame_facts() + *count * kFrameFacts;
   facts[kFrameKind] = static_cast<uint32_t>(head.kind);

@@ -134,11 +134,15 @@ int FillRing(AddonState* state) {
     }
     answer.WriteRow(state->ring() + rows * kRingFields, at);
     WriteStageTimes(*request, hand_out.now_ns(), state->times() + rows * kStageCount);
-    if (is_frame) WriteRecord(state->replies() + offset, static_cast<uint32_t>(answer.size));
+    if (is_frame) {
+      WriteRecord(state->replies() + offset, static_cast<uint32_t>(answer.size));
+      offset = NextRecordAt(at + answer.size);
+      // No byte of an earlier reply may lie between two frames.
+      std::memset(state->replies() + offset - kRecordBytes, 0, kRecordBytes);
+    } else {
+      offset = end;
+    }
     if (answer.size > 0) std::memcpy(state->replies() + at, answer.bytes, answer.size);
-    // No byte of an earlier reply may lie between two frames.
-    offset = is_frame ? NextRecordAt(at + answer.size) : end;
-    std::memset(state->replies() + at + answer.size, 0, offset - at - answer.size);
     ++rows;
     hand_out.Add(request);
   }

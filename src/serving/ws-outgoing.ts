@@ -6,48 +6,48 @@ import type { Socket } from '../core/socket.js';
 import { nextRecordAt, RECORD_BYTES } from '../wire/bundles.js';
 
 export class Outgoing {
-  private readonly frames: Uint8Array[] = [];
-  /** Where each frame lies in the engine's memory; 0: in memory of its own. */
-  private readonly places: number[] = [];
-  private readonly messages: Uint8Array[] = [];
   takesBundles = false;
+  private readonly messages: Uint8Array[] = [];
+  /** Of the frames that lie side by side and are no message yet: the first, and where they begin and end. */
+  private first: Uint8Array | undefined = undefined;
+  private begin = 0;
+  private end = 0;
+  private isOne = true;
 
+  /** `place`: where the frame lies in the engine's memory; 0: in memory of its own. */
   push(frame: Uint8Array, place: number): void {
-    this.frames.push(frame);
-    this.places.push(place);
+    const isNext = this.first !== undefined && place === nextRecordAt(this.end) + RECORD_BYTES;
+    if (isNext) {
+      this.isOne = false;
+      this.end = place + frame.length;
+      return;
+    }
+    this.closeBundle();
+    if (place === 0 || !this.takesBundles) {
+      this.messages.push(frame);
+      return;
+    }
+    this.first = frame;
+    this.begin = place - RECORD_BYTES;
+    this.end = place + frame.length;
+    this.isOne = true;
   }
 
   clear(): void {
-    this.frames.length = 0;
-    this.places.length = 0;
     this.messages.length = 0;
+    this.first = undefined;
   }
 
   sendTo(socket: Socket): void {
-    if (this.takesBundles && this.frames.length > 1) {
-      this.bundle();
-      socket.send(this.messages);
-    } else {
-      socket.send(this.frames);
-    }
+    this.closeBundle();
+    socket.send(this.messages);
     this.clear();
   }
 
-  private bundle(): void {
-    const { frames, places, messages } = this;
-    let first = 0;
-    while (first < frames.length) {
-      const frame = frames[first]!;
-      const place = places[first]!;
-      let end = place + frame.length;
-      let next = first + 1;
-      while (place !== 0 && next < frames.length && places[next] === nextRecordAt(end) + RECORD_BYTES) {
-        end = places[next]! + frames[next]!.length;
-        next += 1;
-      }
-      const begin = place - RECORD_BYTES;
-      messages.push(next === first + 1 ? frame : new Uint8Array(frame.buffer, begin, end - begin));
-      first = next;
-    }
+  private closeBundle(): void {
+    const { first } = this;
+    if (first === undefined) return;
+    this.first = undefined;
+    this.messages.push(this.isOne ? first : new Uint8Array(first.buffer, this.begin, this.end - this.begin));
   }
 }
