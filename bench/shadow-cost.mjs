@@ -5,8 +5,9 @@
  * fast as one core answers, where there is no time for it and it must cost nearly nothing. Tells throughput and p99 with it
  * over without, turn against the turn beside it, and the same for the two turns of each round that are alike, which is the
  * machine's noise; what became of the samples, and how the server's memory grew.
- *   node bench/shadow-cost.mjs [--only idle,saturated] [--rounds 30] [--block-s 1] [--connections 16] [--rate-share 0.3]
- * Two cores: the server has the first, the generator polls on the second. A p99 of one block differs from the next by half for
+ *   node bench/shadow-cost.mjs [--only idle,saturated] [--rounds 30] [--block-s 1] [--connections 16] [--rate-share 0.3] [--spread]
+ * Two cores: the server has the first, the generator polls on the second; with --spread both may use both, and the generator
+ * sleeps, so that a shadow finds a core that is idle. A p99 of one block differs from the next by half for
  * no reason of ours: it takes many rounds to see a twentieth, and the bounds of the median tell whether they were enough.
  */
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -28,9 +29,11 @@ const { values } = parseArgs({
     'block-s': { type: 'string', default: '1' },
     connections: { type: 'string', default: '16' },
     'rate-share': { type: 'string', default: '0.3' },
+    spread: { type: 'boolean', default: false },
   },
 });
-const GENERATOR_CORES = '1';
+const SERVER_CORES = values.spread ? undefined : '0';
+const GENERATOR_CORES = values.spread ? undefined : '1';
 const MOST_COST = 0.05;
 const TURNS = [false, true, true, false];
 
@@ -66,7 +69,8 @@ async function load(server, request, words) {
   return result;
 }
 
-const closed = ['--mode', 'closed', '--connections', values.connections, ...pollWords('P1')];
+const polls = values.spread ? ['--spin-us', '0'] : pollWords('P1');
+const closed = ['--mode', 'closed', '--connections', values.connections, ...polls];
 const p99 = (result) => result.latency.percentiles.find(({ percent }) => percent === 99).us;
 
 function memoryMiB(pid) {
@@ -152,14 +156,14 @@ async function measure(server, request, words) {
 
 async function phase(name, request) {
   const serve = ['dist/cli/main.js', 'serve', REPOSITORY, '--port=0', '--admin-port=0', '--log-level=warn'];
-  const server = await startServer(serve, { cores: '0' });
+  const server = await startServer(serve, { cores: SERVER_CORES });
   const endAwake = keepAwake();
   try {
     await admin(server, 'PUT', { shadow: [] });
     const ceiling = await load(server, request, closed);
     const ratePerS = Math.round(ceiling.achievedPerS * Number(values['rate-share']));
     const open = ['--mode', 'poisson', '--connections', values.connections, '--rate', String(ratePerS)];
-    const words = name === 'saturated' ? closed : [...open, ...pollWords('P1')];
+    const words = name === 'saturated' ? closed : [...open, ...polls];
     console.log(`\n${name}: ${name === 'saturated' ? 'closed loop' : `${ratePerS} requests/s`}`);
     return await measure(server, request, words);
   } finally {
