@@ -91,12 +91,20 @@ export class WsSession implements SocketSink, Asker {
     }
     const facts = engine.frameFacts;
     if (facts[FRAME_IS_BUNDLE] === 1) this.outgoing.takesBundles = true;
-    for (let frame = 0; frame < frames; frame += 1) {
-      const at = frame * FRAME_FACT_COUNT;
+    let next = 0;
+    try {
+      while (next < frames && !this.isEnded) this.frame(next++ * FRAME_FACT_COUNT);
+    } finally {
       // What is left of a message that ended the socket belongs to nobody.
-      if (!this.isEnded) this.frame(at);
-      else if (facts[at + KIND] === FRAME_KINDS.REQUEST) engine.bodyDrop(facts[at + BODY]!);
+      if (next < frames) this.dropFrom(next, frames);
     }
+  }
+
+  private dropFrom(first: number, frames: number): void {
+    const { engine } = this.context;
+    const facts = engine.frameFacts;
+    for (let at = first * FRAME_FACT_COUNT; at < frames * FRAME_FACT_COUNT; at += FRAME_FACT_COUNT)
+      if (facts[at + KIND] === FRAME_KINDS.REQUEST) engine.bodyDrop(facts[at + BODY]!);
   }
 
   /** One frame of a message, whose facts begin at `at`. */

@@ -58,6 +58,16 @@ async function startHttp(test: Test, answer: Answer): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
+async function startWebSockets(test: Test): Promise<{ server: WebSocketServer; url: string }> {
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+  await once(server, 'listening');
+  test.teardown(() => {
+    for (const client of server.clients) client.terminate();
+    server.close();
+  });
+  return { server, url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}/v2/ws` };
+}
+
 function fileIn(folder: string, name: string, content: string | Uint8Array): string {
   const path = join(folder, name);
   writeFileSync(path, content);
@@ -215,12 +225,7 @@ function frame(slot: number, id: number, code = 0): Uint8Array {
 
 t.test('frames are told apart by id, whatever their order', async (test) => {
   const folder = test.testdir();
-  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
-  await once(server, 'listening');
-  test.teardown(() => {
-    for (const client of server.clients) client.terminate();
-    server.close();
-  });
+  const { server, url } = await startWebSockets(test);
   const request = Buffer.from(frame(0, 0x01020304));
   const idAt = request.indexOf(Buffer.from([4, 3, 2, 1]));
   const seen = new Set<number>();
@@ -240,7 +245,6 @@ t.test('frames are told apart by id, whatever their order', async (test) => {
       for (const other of others) socket.send(frame(2, other));
     });
   });
-  const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/v2/ws`;
   const { result } = await load([
     ...[url, '--frames', '--in-flight', '4', ...requests(40)],
     ...['--body', fileIn(folder, 'frame', request)],
@@ -251,12 +255,7 @@ t.test('frames are told apart by id, whatever their order', async (test) => {
 
 t.test('bundles: what can leave together is one message, and so may the answers be', async (test) => {
   const folder = test.testdir();
-  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
-  await once(server, 'listening');
-  test.teardown(() => {
-    for (const client of server.clients) client.terminate();
-    server.close();
-  });
+  const { server, url } = await startWebSockets(test);
   const request = Buffer.from(frame(0, 0x01020304));
   const idAt = request.indexOf(Buffer.from([4, 3, 2, 1]));
   const counts: number[] = [];
@@ -270,7 +269,6 @@ t.test('bundles: what can leave together is one message, and so may the answers 
       if (answers.length > 0) socket.send(bundleOf(frame(4, 0), ...answers));
     });
   });
-  const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/v2/ws`;
   const words = [
     url,
     '--frames',
@@ -295,15 +293,10 @@ t.test('bundles: what can leave together is one message, and so may the answers 
 
 t.test('an answer with an id that is not under way is a bad reply', async (test) => {
   const folder = test.testdir();
-  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
-  await once(server, 'listening');
-  test.teardown(() => {
-    for (const client of server.clients) client.terminate();
-    server.close();
-  });
+  const { server, url } = await startWebSockets(test);
   server.on('connection', (socket) => socket.on('message', () => socket.send(frame(2, 77_777))));
   const { result, exitCode } = await load([
-    ...[`ws://127.0.0.1:${(server.address() as AddressInfo).port}/`, '--frames', ...requests(1)],
+    ...[url, '--frames', ...requests(1)],
     ...['--body', fileIn(folder, 'frame', frame(0, 5))],
   ]);
   test.equal(exitCode, 2);

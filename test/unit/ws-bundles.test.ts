@@ -71,3 +71,17 @@ t.test('a frame that ends the socket takes the rest of its bundle with it', asyn
   engine.endDelivery();
   t.equal(admission.inFlightRequests, 0);
 });
+
+t.test('a refusal that cannot be sent leaves nothing of its bundle behind', async (t) => {
+  const { engine, open, say } = setUp({ inFlight: 1 });
+  const { socket, sink } = open();
+  socket.send = () => {
+    throw new Error('no way out');
+  };
+  t.throws(() => {
+    say(sink, { facts: [], bundle: [1, 2, 3, 4].map((id) => request(id)) });
+  }, /no way out/);
+  t.equal(socket.end?.code, 1011);
+  t.equal(engine.submissions.length, 1);
+  t.equal(engine.openBodies.size, 0);
+});
