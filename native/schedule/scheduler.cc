@@ -174,7 +174,6 @@ void Scheduler::Ended(Run* run, int64_t now_ns, const std::function<void()>& com
   running_.pop_back();
   if (IsBackground(*run)) --background_runs_;
   VersionQueue* queue = run->queue;
-  const bool keeps_order = queue->rules().keeps_order;
   const int64_t run_ns = now_ns - run->started_ns;
   queue->share.Pay(run_ns - run->estimate_ns);
   queue->RunEnded(run->batch, run_ns, now_ns);
@@ -208,7 +207,7 @@ void Scheduler::Ended(Run* run, int64_t now_ns, const std::function<void()>& com
   PublishFreeWorker();
   // Others may have gone to sleep because this version had all its runs under way.
   if (!active_.empty() && idle_workers_ > 0) wake_.notify_one();
-  if (keeps_order && complete != nullptr) complete();
+  if (complete != nullptr && queue->rules().keeps_order) complete();
 }
 
 void Scheduler::CallWatch(int64_t due_ns) {

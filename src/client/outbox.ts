@@ -2,7 +2,7 @@
  * The way of frames into one socket. Where the server takes bundles, the frames of one turn of the event loop leave as one
  * message: a message costs both sides more than a small frame does.
  */
-import { BundleWriter } from '../wire/bundles.js';
+import { BundleWriter, RECORD_BYTES } from '../wire/bundles.js';
 import type { Socket } from './socket.js';
 
 /** A longer frame goes alone: copying it would cost more than its message. */
@@ -13,7 +13,6 @@ export class Outbox {
   private readonly bundle = new BundleWriter();
   private mostFrames = 0;
   private mostBytes = 0;
-  private isFlushComing = false;
   private isClosed = false;
 
   constructor(private readonly socket: Socket) {}
@@ -29,7 +28,7 @@ export class Outbox {
     const { bundle } = this;
     const bytes = frame.byteLength;
     const isAlone =
-      this.mostFrames === 0 || bytes > MOST_COPIED_BYTES || bundle.bytesOfOne(bytes) > this.mostBytes;
+      this.mostFrames === 0 || bytes > MOST_COPIED_BYTES || RECORD_BYTES + bytes > this.mostBytes;
     if (isAlone || bundle.frameCount === this.mostFrames || bundle.bytesWith(bytes) > this.mostBytes)
       this.flush();
     if (isAlone) {
@@ -37,10 +36,8 @@ export class Outbox {
       return;
     }
     bundle.add(frame);
-    if (this.isFlushComing) return;
-    this.isFlushComing = true;
+    if (bundle.frameCount > 1) return;
     queueMicrotask(() => {
-      this.isFlushComing = false;
       this.flush();
     });
   }

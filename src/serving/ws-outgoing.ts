@@ -12,13 +12,11 @@ export class Outgoing {
   private first: Uint8Array | undefined = undefined;
   private begin = 0;
   private end = 0;
-  private isOne = true;
 
   /** `place`: where the frame lies in the engine's memory; 0: in memory of its own. */
   push(frame: Uint8Array, place: number): void {
     const isNext = this.first !== undefined && place === nextRecordAt(this.end) + RECORD_BYTES;
     if (isNext) {
-      this.isOne = false;
       this.end = place + frame.length;
       return;
     }
@@ -30,7 +28,6 @@ export class Outgoing {
     this.first = frame;
     this.begin = place - RECORD_BYTES;
     this.end = place + frame.length;
-    this.isOne = true;
   }
 
   clear(): void {
@@ -48,6 +45,8 @@ export class Outgoing {
     const { first } = this;
     if (first === undefined) return;
     this.first = undefined;
-    this.messages.push(this.isOne ? first : new Uint8Array(first.buffer, this.begin, this.end - this.begin));
+    const bytes = this.end - this.begin;
+    const isOne = bytes === RECORD_BYTES + first.length;
+    this.messages.push(isOne ? first : new Uint8Array(first.buffer, this.begin, bytes));
   }
 }

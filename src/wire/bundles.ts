@@ -44,11 +44,6 @@ export class BundleWriter {
     return this.frames;
   }
 
-  /** Of a message with that frame alone. */
-  bytesOfOne(frameBytes: number): number {
-    return RECORD_BYTES + frameBytes;
-  }
-
   /** Of the message with another frame of `frameBytes`. */
   bytesWith(frameBytes: number): number {
     return nextRecordAt(this.end) + RECORD_BYTES + frameBytes;

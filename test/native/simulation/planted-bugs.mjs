@@ -47,7 +47,7 @@ export const PLANTED_BUGS = {
   },
   'order-is-lost-on-the-way': {
     file: 'scheduler.cc',
-    find: '  if (keeps_order && complete != nullptr) complete();\n',
+    find: '  if (complete != nullptr && queue->rules().keeps_order) complete();\n',
     replace: '',
   },
   'two-shapes-in-a-run': {
