@@ -11,7 +11,7 @@ import { keepAwake } from './awake.mjs';
 import { addSubRow, startFaultyServer } from './faulty-add-sub.mjs';
 import { BENCH_BUILD, ROOT } from './paths.mjs';
 import { openConnection, pause } from './row-connection.mjs';
-import { medianBounds, summary } from './stats.mjs';
+import { median, ratioText } from './stats.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -116,16 +116,11 @@ for (let round = 0; round < Number(values.rounds); round += 1) {
   alike.push(us[2] / us[1]);
 }
 
-function tell(name, ratios) {
-  const { median, min, max } = summary(ratios);
-  const { low, high } = medianBounds(ratios);
-  const bounds = `95 % bounds x ${low.toFixed(2)} .. ${high.toFixed(2)} (${min.toFixed(2)} .. ${max.toFixed(2)})`;
-  console.log(`${name}: x ${median.toFixed(2)}, ${bounds}`);
-  return median;
-}
-
-const change = tell(`p99 of a neighbour at ${values.rate}/s, beside a hung run over without`, changes);
-tell('two turns that are alike', alike);
+const change = median(changes);
+console.log(
+  `p99 of a neighbour at ${values.rate}/s, beside a hung run over without: x ${ratioText(changes, 2)}`,
+);
+console.log(`two turns that are alike: x ${ratioText(alike, 2)}`);
 console.log(`answers of the neighbour: ${JSON.stringify(neighbourStatuses)}`);
 await burst(FOR_GOOD_MS);
 await pause(LATE_MS);

@@ -19,7 +19,7 @@ import { buildAll } from './build.mjs';
 import { BENCH_BUILD, GENERATOR, MODELS } from './paths.mjs';
 import { prepareRequest } from './requests.mjs';
 import { pinned, startServer } from './servers.mjs';
-import { medianBounds, summary } from './stats.mjs';
+import { median, ratioText } from './stats.mjs';
 
 const REPOSITORY = join(BENCH_BUILD, 'models-shadow');
 const { values } = parseArgs({
@@ -108,15 +108,11 @@ function costs(turns, key) {
 }
 
 function tell(name, ratios, limit = '') {
-  const { median, min, max } = summary(ratios);
-  const { low, high } = medianBounds(ratios);
-  console.log(
-    `  ${name}: ${median.toFixed(3)}, 95 % bounds ${low.toFixed(3)} .. ${high.toFixed(3)} (${min.toFixed(3)} .. ${max.toFixed(3)})${limit}`,
-  );
+  console.log(`  ${name}: ${ratioText(ratios, 3)}${limit}`);
 }
 
 function told(name, ratios, isMet) {
-  const is = isMet(summary(ratios).median);
+  const is = isMet(median(ratios));
   tell(name, ratios, `: ${is ? 'within' : 'BEYOND'} ${MOST_COST * 100} %`);
   return is;
 }

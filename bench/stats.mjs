@@ -14,12 +14,20 @@ export function summary(values) {
 }
 
 /** Where the median of what `values` are drawn from lies, with 95 % certainty: by the order of the values alone. */
-export function medianBounds(values) {
+function medianBounds(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const reach = (1.96 * Math.sqrt(sorted.length)) / 2;
   const at = (place) => sorted[Math.min(sorted.length - 1, Math.max(0, place))];
   const middle = (sorted.length - 1) / 2;
   return { low: at(Math.floor(middle - reach)), high: at(Math.ceil(middle + reach)) };
+}
+
+/** Ratios in a line: their median, its bounds, and the least and the most of them. */
+export function ratioText(ratios, digits) {
+  const { median: middle, min, max } = summary(ratios);
+  const { low, high } = medianBounds(ratios);
+  const text = (ratio) => ratio.toFixed(digits);
+  return `${text(middle)}, 95 % bounds ${text(low)} .. ${text(high)} (${text(min)} .. ${text(max)})`;
 }
 
 /** The rounds whose control rate lies within `most` of the median of all, and how many do not. */
