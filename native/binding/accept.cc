@@ -7,6 +7,11 @@
 
 namespace sluice {
 
+void Discard(AddonState* state, Request* request) {
+  state->port()->Release(request);
+  state->port()->RecycleTickets();
+}
+
 void SetUrgency(const ModelVersion& version, double timeout_ms, uint32_t priority, Request* request) {
   request->deadline_ns = request->submitted_ns + TimeLeftNs(version, timeout_ms);
   request->priority = static_cast<uint8_t>(priority);

@@ -9,6 +9,9 @@
 
 namespace sluice {
 
+// Takes back a request that nobody has accepted.
+void Discard(AddonState* state, Request* request);
+
 // From `request->submitted_ns` on. `timeout_ms`: what the client has left, 0 where it did not say.
 void SetUrgency(const ModelVersion& version, double timeout_ms, uint32_t priority, Request* request);
 

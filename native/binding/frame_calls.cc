@@ -61,8 +61,7 @@ Status ReadOne(AddonState* state, const BundledFrame& frame, int64_t now_ns, uin
   }
   if (request == nullptr) return status;
   if (!status.ok() || head.kind != FrameKind::kRequest) {
-    state->port()->Release(request);
-    state->port()->RecycleTickets();
+    Discard(state, request);
     if (!status.ok()) return status;
   } else {
     request->submitted_ns = now_ns;
@@ -102,10 +101,9 @@ Status ReadBundle(AddonState* state, const uint8_t* bytes, size_t size, int64_t 
 void DropRead(AddonState* state, uint32_t count) {
   for (uint32_t row = 0; row < count; ++row) {
     const uint32_t* facts = state->frame_facts() + row * kFrameFacts;
-    if (facts[kFrameKind] != static_cast<uint32_t>(FrameKind::kRequest)) continue;
-    state->port()->Release(state->port()->Find(facts[kFrameBody]));
+    if (facts[kFrameKind] == static_cast<uint32_t>(FrameKind::kRequest))
+      Discard(state, state->port()->Find(facts[kFrameBody]));
   }
-  state->port()->RecycleTickets();
 }
 
 // An answer like any other, only that no version held the request.

@@ -27,12 +27,6 @@ Napi::Value Number(const Napi::CallbackInfo& info, double value) {
   return Napi::Number::New(info.Env(), value);
 }
 
-// Takes back a request that nobody has accepted.
-void Discard(AddonState* state, Request* request) {
-  state->port()->Release(request);
-  state->port()->RecycleTickets();
-}
-
 // Takes back a request that is refused; answers minus the error number.
 Napi::Value Refuse(const Napi::CallbackInfo& info, AddonState* state, ModelVersion* version, Request* request,
                    const Status& status) {
