@@ -11,14 +11,12 @@ namespace sluice {
 namespace {
 
 constexpr size_t kKeptBytes = 64 * 1024;
-// While requests come the thread looks by itself: waking it costs the loop some microseconds each time.
-constexpr auto kLookAgain = std::chrono::milliseconds(1);
-constexpr int kLooksBeforeSleep = 100;
+constexpr int kNapsBeforeSleep = 20;
 
 }  // namespace
 
 ShadowQueue::ShadowQueue(const ShadowLimits& limits)
-    : limits_{std::max<size_t>(limits.pairs, 1), limits.bytes, limits.lock_tries},
+    : limits_{std::max<size_t>(limits.pairs, 1), limits.bytes, limits.nap, limits.lock_tries},
       ring_(limits_.pairs, nullptr) {
   all_.reserve(limits_.pairs);
   free_.reserve(limits_.pairs);
@@ -75,8 +73,9 @@ void ShadowQueue::Commit(ShadowPair* pair) {
   ++count_;
   waiting_count_.store(count_, std::memory_order_relaxed);
   held_bytes_.fetch_add(pair->bytes, std::memory_order_relaxed);
-  const bool wake = sleeps_;
-  sleeps_ = false;
+  waiting_rows_ += pair->request.rows;
+  const bool wake = waiter_ == Waiter::kSleeps || (waiter_ == Waiter::kNaps && IsHalfFull());
+  if (wake) waiter_ = Waiter::kNone;
   mutex_.unlock();
   if (wake) wake_.notify_one();
 }
@@ -84,14 +83,16 @@ void ShadowQueue::Commit(ShadowPair* pair) {
 void ShadowQueue::Take(int64_t rows, std::vector<ShadowPair*>* pairs) {
   pairs->clear();
   std::unique_lock<std::mutex> lock(mutex_);
-  for (int looks = 0; count_ == 0 && !is_closed_; ++looks) {
-    if (looks < kLooksBeforeSleep) {
-      wake_.wait_for(lock, kLookAgain);
+  for (int naps = 0; !is_closed_ && waiting_rows_ < rows && !IsHalfFull(); ++naps) {
+    if (naps > 0 && count_ > 0) break;
+    if (naps < kNapsBeforeSleep) {
+      waiter_ = Waiter::kNaps;
+      wake_.wait_for(lock, limits_.nap);
     } else {
-      sleeps_ = true;
-      wake_.wait(lock, [this] { return count_ > 0 || is_closed_; });
-      sleeps_ = false;
+      waiter_ = Waiter::kSleeps;
+      wake_.wait(lock);
     }
+    waiter_ = Waiter::kNone;
   }
   int64_t taken_rows = 0;
   while (count_ > 0) {
@@ -104,6 +105,7 @@ void ShadowQueue::Take(int64_t rows, std::vector<ShadowPair*>* pairs) {
     first_ = (first_ + 1) % limits_.pairs;
     --count_;
   }
+  waiting_rows_ -= taken_rows;
   waiting_count_.store(count_, std::memory_order_relaxed);
 }
 
@@ -126,6 +128,7 @@ size_t ShadowQueue::Close() {
   is_closed_ = true;
   const size_t left = count_;
   count_ = 0;
+  waiting_rows_ = 0;
   waiting_count_.store(0, std::memory_order_relaxed);
   wake_.notify_all();
   return left;

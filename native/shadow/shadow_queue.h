@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -27,8 +28,11 @@ struct ShadowPair {
 };
 
 struct ShadowLimits {
-  size_t pairs = 256;
+  size_t pairs = 1024;
   size_t bytes = size_t{64} << 20;
+  // How long the shadow thread waits for a full run; half of the pairs or bytes wake it before. Each time it
+  // runs, the next requests on its core find caches that are not theirs any more, so it runs seldom and much.
+  std::chrono::nanoseconds nap = std::chrono::milliseconds(5);
   // The shadow thread may be put aside by the system while it holds the lock: then a sample is lost, not
   // time.
   int lock_tries = 32;
@@ -48,8 +52,8 @@ class ShadowQueue {
 
   size_t most_pairs() const { return limits_.pairs; }
 
-  // The shadow thread: waits for pairs and takes those, from the oldest on, that may share a run of up to
-  // `rows` rows. Empty once closed. `pairs` has room for all.
+  // The shadow thread: waits for pairs, a while for `rows` rows of them, and takes those, from the oldest on,
+  // that may share a run of as many. Empty once closed. `pairs` has room for all.
   void Take(int64_t rows, std::vector<ShadowPair*>* pairs);
   void Recycle(const std::vector<ShadowPair*>& pairs);
 
@@ -60,7 +64,10 @@ class ShadowQueue {
   size_t waiting_bytes() const { return held_bytes_.load(std::memory_order_relaxed); }
 
  private:
+  enum class Waiter : uint8_t { kNone, kNaps, kSleeps };
+
   bool TryLock();
+  bool IsHalfFull() const { return 2 * count_ >= limits_.pairs || 2 * waiting_bytes() > limits_.bytes; }
 
   const ShadowLimits limits_;
   std::mutex mutex_;  // guards what follows
@@ -70,7 +77,8 @@ class ShadowQueue {
   std::vector<ShadowPair*> ring_;  // of limits_.pairs places
   size_t first_ = 0;
   size_t count_ = 0;
-  bool sleeps_ = false;
+  int64_t waiting_rows_ = 0;
+  Waiter waiter_ = Waiter::kNone;  // the shadow thread, until it is woken
   bool is_closed_ = false;
   std::atomic<bool> was_busy_{false};  // the last one who wanted the lock did not get it
   // Written under the lock, read by anybody.

@@ -253,6 +253,28 @@ TEST("shadow: bytes that wait are bounded") {
   CHECK_EQ(rig.dropped(ShadowDrop::kBytesFull), 4);
 }
 
+// Waiting for a full run takes longer here than the test has patience for.
+TEST("shadow: half of the pairs, half of the bytes and the end of the shadow are not waited for") {
+  const auto nap = std::chrono::hours(1);
+  const auto all_compared = [](ShadowLimits limits, int requests) {
+    ShadowRules rules;
+    rules.limits = limits;
+    Rig rig(1, Usual(2), rules);
+    for (int i = 0; i < requests; ++i) rig.Ask(1, 2);
+    rig.WaitFor([&] { return rig.link->totals().compared.Get() == requests; });
+  };
+  ShadowLimits limits;
+  limits.nap = nap;
+  limits.pairs = 6;
+  all_compared(limits, 3);
+  limits.pairs = 1024;
+  limits.bytes = 63;  // each pair: 8 bytes of input, 8 of output
+  all_compared(limits, 2);
+  limits.pairs = 1;
+  all_compared(limits, 1);
+  all_compared(limits, 0);
+}
+
 TEST("shadow: a failing run is counted and the next one still compared") {
   Rig rig;
   rig.shadow_script.throws = true;
