@@ -28,7 +28,7 @@ struct ShadowPair {
 };
 
 struct ShadowLimits {
-  size_t pairs = 1024;
+  size_t pairs = 256;
   size_t bytes = size_t{64} << 20;
   // How long the shadow thread waits for a full run; half of the pairs or bytes wake it before. Each time it
   // runs, the next requests on its core find caches that are not theirs any more, so it runs seldom and much.

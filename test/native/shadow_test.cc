@@ -267,7 +267,7 @@ TEST("shadow: half of the pairs, half of the bytes and the end of the shadow are
   limits.nap = nap;
   limits.pairs = 6;
   all_compared(limits, 3);
-  limits.pairs = 1024;
+  limits.pairs = 256;
   limits.bytes = 63;  // each pair: 8 bytes of input, 8 of output
   all_compared(limits, 2);
   limits.pairs = 1;
