@@ -30,8 +30,9 @@ struct ShadowPair {
 struct ShadowLimits {
   size_t pairs = 256;
   size_t bytes = size_t{64} << 20;
-  // How long the shadow thread waits for a full run; half of the pairs or bytes wake it before. Each time it
-  // runs, the next requests on its core find caches that are not theirs any more, so it runs seldom and much.
+  // How long the shadow thread pauses where less than a full run waits; half of the pairs or bytes wake it
+  // before. Each time it runs, the next requests on its core find caches that are not theirs any more, so it
+  // runs seldom and much.
   std::chrono::nanoseconds nap = std::chrono::milliseconds(5);
   // The shadow thread may be put aside by the system while it holds the lock: then a sample is lost, not
   // time.
