@@ -1,10 +1,12 @@
 #include "shadow/shadow_link.h"
 
+#include <algorithm>
 #include <exception>
 #include <thread>
 
 #include "base/clock.h"
 #include "base/thread_priority.h"
+#include "base/thread_wait.h"
 #include "codec/pad_request.h"
 #include "compare/compare_output.h"
 #include "engine/cut_rows.h"
@@ -12,6 +14,11 @@
 namespace sluice {
 
 namespace {
+
+// What a shadow takes of a core that is wanted all the time becomes a ninth.
+constexpr int64_t kRestPerWait = 8;
+constexpr int64_t kLeastRestNs = 100'000;
+constexpr int64_t kMostRestNs = 100'000'000;
 
 TensorView View(const TensorSpec& tensor, const OutputRows& rows) {
   TensorView view;
@@ -33,6 +40,11 @@ int64_t UnixMs() {
 }
 
 }  // namespace
+
+std::chrono::nanoseconds RestAfter(int64_t wait_ns) {
+  const int64_t rest_ns = std::min(kRestPerWait * wait_ns, kMostRestNs);
+  return std::chrono::nanoseconds(rest_ns < kLeastRestNs ? 0 : rest_ns);
+}
 
 Status ShadowLink::Open(const ModelSpec& primary, ModelVersion* shadow, ShadowRules rules,
                         std::shared_ptr<ShadowLink>* link) {
@@ -129,11 +141,16 @@ bool ShadowLink::Close(std::chrono::milliseconds patience) {
 void ShadowLink::Work() {
   RunOnlyWhenIdle();
   const int64_t most_rows = shadow_->limit_rows();
+  const ThreadWait wait;
+  int64_t waited_ns = wait.Ns();
   for (;;) {
     queue_.Take(most_rows, &taken_);
     if (taken_.empty()) break;
     RunTaken();
     queue_.Recycle(taken_);
+    const int64_t before_ns = waited_ns;
+    waited_ns = wait.Ns();
+    if (const auto rest = RestAfter(waited_ns - before_ns); rest.count() > 0) queue_.Rest(rest);
   }
   // Nothing of the version is touched from here on.
   shadow_->LetGo();

@@ -21,6 +21,10 @@
 
 namespace sluice {
 
+// How long a shadow rests before its next run, after the last one stood ready for `wait_ns` while others had
+// the cores: where they are wanted, each of its runs is felt, by the caches it leaves behind.
+std::chrono::nanoseconds RestAfter(int64_t wait_ns);
+
 struct ShadowRules {
   std::vector<CompareRule> by_output;  // in the primary's order
   ShadowLimits limits;

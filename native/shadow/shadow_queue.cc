@@ -123,6 +123,11 @@ void ShadowQueue::Recycle(const std::vector<ShadowPair*>& pairs) {
   free_.insert(free_.end(), pairs.begin(), pairs.end());
 }
 
+void ShadowQueue::Rest(std::chrono::nanoseconds time) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  wake_.wait_for(lock, time, [this] { return is_closed_; });
+}
+
 size_t ShadowQueue::Close() {
   std::lock_guard<std::mutex> lock(mutex_);
   is_closed_ = true;

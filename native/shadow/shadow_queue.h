@@ -57,6 +57,8 @@ class ShadowQueue {
   // that may share a run of as many. Empty once closed. `pairs` has room for all.
   void Take(int64_t rows, std::vector<ShadowPair*>* pairs);
   void Recycle(const std::vector<ShadowPair*>& pairs);
+  // Pauses, whatever comes; not longer than until the queue is closed.
+  void Rest(std::chrono::nanoseconds time);
 
   // Refuses from here on; answers how many pairs waited and will not run.
   size_t Close();

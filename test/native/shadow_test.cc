@@ -275,6 +275,21 @@ TEST("shadow: half of the pairs, half of the bytes and the end of the shadow are
   all_compared(limits, 0);
 }
 
+TEST("shadow: it rests for eight times as long as it was kept from its core, and not for long") {
+  CHECK_EQ(RestAfter(0).count(), int64_t{0});
+  CHECK_EQ(RestAfter(12'499).count(), int64_t{0});  // under 0.1 ms it is not worth a timer
+  CHECK_EQ(RestAfter(12'500).count(), int64_t{100'000});
+  CHECK_EQ(RestAfter(3'000'000).count(), int64_t{24'000'000});
+  CHECK_EQ(RestAfter(60'000'000'000).count(), int64_t{100'000'000});
+}
+
+TEST("shadow: its end is the end of a rest") {
+  ShadowQueue queue(ShadowLimits{});
+  std::thread resting([&queue] { queue.Rest(std::chrono::hours(1)); });
+  queue.Close();
+  resting.join();
+}
+
 TEST("shadow: a failing run is counted and the next one still compared") {
   Rig rig;
   rig.shadow_script.throws = true;
