@@ -2,7 +2,9 @@
 // What being watched costs: throughput of `tiny` with everything about metrics switched on, and with a split of 90 to 10 and a
 // shadow of 10 % besides, over a server with none of it, in interleaved rounds; and what a scrape of 50 models, each with
 // traffic behind it, takes and does to the latency of a neighbour.
-// Usage: node bench/metrics-cost.mjs [--only throughput,scrape] [--rounds 9] [--block-s 2]
+// The throughput is that of one server, whose rollout changes with the turns: two processes of the same server differ by more than
+// what is looked for, for as long as they live. The two turns with nothing of it tell what the machine does meanwhile.
+// Usage: node bench/metrics-cost.mjs [--only throughput,scrape] [--rounds 24] [--block-s 1] [--scrape-rounds 30]
 import { get } from 'node:http';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,33 +16,42 @@ import { buildAll } from './build.mjs';
 import { BENCH_BUILD, MODELS } from './paths.mjs';
 import { ask, prepareRequest } from './requests.mjs';
 import { cpuUs, startServer } from './servers.mjs';
-import { median, summary } from './stats.mjs';
+import { median, ratioText, summary } from './stats.mjs';
 
 const MODEL_COUNT = 50;
 const SCRAPE_MS = 1000;
+/** With two scrapes, or with none. */
+const SCRAPE_BLOCK_S = 2;
 /** Requests a second of the neighbour that is watched. */
 const RATE = 5000;
 const WATCHED = ['--triton-metrics'];
 const LEAST_SHARE = 0.95;
 const ROLLED_OUT = join(BENCH_BUILD, 'models-rolled-out');
+const ALIASES = { aliases: { stable: '1', canary: '2' } };
 const ROLLOUT = {
-  aliases: { stable: '1', canary: '2' },
+  ...ALIASES,
   split: [
     { to: 'stable', weight: 90 },
     { to: 'canary', weight: 10 },
   ],
   shadow: [{ version: 'canary', of: 'stable', percent: 10 }],
 };
+const SIDES = {
+  off: { rollout: ALIASES, isScraped: false },
+  again: { rollout: ALIASES, isScraped: false, what: 'the same again' },
+  metrics: { rollout: ALIASES, isScraped: true, what: `Triton's names, scraped every ${SCRAPE_MS} ms` },
+  all: { rollout: ROLLOUT, isScraped: true, what: 'the same, split and 10 % shadow' },
+};
 const SCENARIO = { layout: 'P1', load: { connections: 32 } };
 
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: 'throughput,scrape' },
-    rounds: { type: 'string', default: '9' },
-    'block-s': { type: 'string', default: '2' },
+    rounds: { type: 'string', default: '24' },
+    'block-s': { type: 'string', default: '1' },
+    'scrape-rounds': { type: 'string', default: '30' },
   },
 });
-const rounds = Number(values.rounds);
 const blockS = Number(values['block-s']);
 
 function serve(repository, flags) {
@@ -90,65 +101,68 @@ function makeRolledOut() {
   mkdirSync(model, { recursive: true });
   for (const version of ['1', '2'])
     cpSync(join(MODELS, 'tiny', '1'), join(model, version), { recursive: true });
-  writeFileSync(join(model, 'rollout.json'), JSON.stringify(ROLLOUT));
+  writeFileSync(join(model, 'rollout.json'), JSON.stringify(ALIASES));
 }
 
-/** What became of the shadow's samples, for those who wonder what was measured. */
-async function tellShadow({ metricsUrl }) {
+async function setRollout({ metricsUrl }, rollout) {
+  const url = new URL('/models/tiny/rollout', metricsUrl);
+  const { etag } = await (await fetch(url)).json();
+  const headers = { 'content-type': 'application/json', 'if-match': etag };
+  const reply = await fetch(url, { method: 'PUT', headers, body: JSON.stringify(rollout) });
+  if (!reply.ok) throw new Error(`expected the rollout to be taken, got ${await reply.text()}`);
+}
+
+/** What became of the samples of a turn's shadow. */
+async function shadowFate({ metricsUrl }) {
   const { shadows } = await (await fetch(new URL('/shadow/tiny', metricsUrl))).json();
   const { sampled, compared, dropped, apart } = shadows[0].facts;
-  console.log(
-    `  shadow: ${compared} of ${sampled} compared, ${apart} apart, dropped ${JSON.stringify(dropped)}`,
-  );
+  return { sampled, compared, apart, dropped: Object.values(dropped).reduce((sum, count) => sum + count, 0) };
 }
 
 async function costOfWatching(request) {
   makeRolledOut();
-  const servers = {
-    off: await serve(MODELS, []),
-    metrics: await serve(MODELS, WATCHED),
-    all: await serve(ROLLED_OUT, WATCHED),
+  const server = await serve(ROLLED_OUT, WATCHED);
+  const total = { sampled: 0, compared: 0, apart: 0, dropped: 0 };
+  const turn = async (name) => {
+    const { rollout, isScraped } = SIDES[name];
+    await setRollout(server, rollout);
+    const block = () => runBlock(server, { request, protocol: 'http' }, SCENARIO, blockS);
+    const found = await (isScraped ? scraped(server, block) : block());
+    if (rollout.shadow !== undefined) {
+      for (const [key, count] of Object.entries(await shadowFate(server))) total[key] += count;
+    }
+    return found;
   };
-  const block = (server) => runBlock(server, { request, protocol: 'http' }, SCENARIO, blockS);
-  const sides = {
-    off: () => block(servers.off),
-    metrics: () => scraped(servers.metrics, () => block(servers.metrics)),
-    all: () => scraped(servers.all, () => block(servers.all)),
-  };
-  const names = Object.keys(sides);
-  const ratios = { metrics: [], all: [] };
-  const cpuRatios = { metrics: [], all: [] };
+  const names = Object.keys(SIDES);
+  const ratios = Object.fromEntries(names.map((name) => [name, { rates: [], cpus: [] }]));
   try {
-    for (const name of names) await sides[name]();
-    for (let round = 0; round < rounds; round += 1) {
+    for (const name of names) await turn(name);
+    for (let round = 0; round < Number(values.rounds); round += 1) {
       const at = round % names.length;
       const order = [...names.slice(at), ...names.slice(0, at)];
-      const rates = { off: 0, metrics: 0, all: 0 };
-      const cpus = { off: 0, metrics: 0, all: 0 };
-      for (const name of [...order, ...order.reverse()]) {
-        const { rate, serverCpuUs } = await sides[name]();
-        rates[name] += rate / 2;
-        cpus[name] += serverCpuUs / 2;
+      const sums = Object.fromEntries(names.map((name) => [name, { rate: 0, cpuUs: 0 }]));
+      for (const name of [...order, ...order.toReversed()]) {
+        const { rate, serverCpuUs } = await turn(name);
+        sums[name].rate += rate;
+        sums[name].cpuUs += serverCpuUs;
       }
-      for (const name of Object.keys(ratios)) {
-        ratios[name].push(rates[name] / rates.off);
-        cpuRatios[name].push(cpus[name] / cpus.off);
+      for (const name of names) {
+        ratios[name].rates.push(sums[name].rate / sums.off.rate);
+        ratios[name].cpus.push(sums[name].cpuUs / sums.off.cpuUs);
       }
     }
-    const what = {
-      metrics: `Triton's names, scraped every ${SCRAPE_MS} ms`,
-      all: 'the same, split and 10 % shadow',
-    };
-    for (const [name, found] of Object.entries(ratios)) {
-      told(`tiny, ${what[name]}, over off: throughput`, found);
-      told('  processor time of a request, the scrapes and the shadow with it', cpuRatios[name]);
-      console.log(`  ${median(found) >= LEAST_SHARE ? 'met' : 'NOT MET'}: at least ${LEAST_SHARE}`);
-    }
-    await tellShadow(servers.all);
   } finally {
-    await Promise.all(Object.values(servers).map((server) => server.stop()));
+    await server.stop();
   }
-  return Object.values(ratios).every((found) => median(found) >= LEAST_SHARE);
+  for (const name of names.slice(1)) {
+    const { rates, cpus } = ratios[name];
+    console.log(`tiny, ${SIDES[name].what}, over off: throughput ${ratioText(rates, 3)}`);
+    console.log(`  processor time of a request, scrapes and shadow with it: ${ratioText(cpus, 3)}`);
+  }
+  console.log(`samples of the shadow: ${JSON.stringify(total)}`);
+  const isMet = ['metrics', 'all'].every((name) => median(ratios[name].rates) >= LEAST_SHARE);
+  console.log(`${isMet ? 'met' : 'NOT MET'}: at least ${LEAST_SHARE}`);
+  return isMet;
 }
 
 async function costOfScrape(request) {
@@ -177,10 +191,10 @@ async function costOfScrape(request) {
     console.log(`its size: ${Math.round(median(alone.map(({ bytes }) => bytes)) / 1024)} KiB`);
     const ratios = { p99Us: [], p50Us: [] };
     const sides = {
-      quiet: () => runBlock(server, side, scenario, blockS),
-      busy: () => scraped(server, () => runBlock(server, side, scenario, blockS)),
+      quiet: () => runBlock(server, side, scenario, SCRAPE_BLOCK_S),
+      busy: () => scraped(server, () => runBlock(server, side, scenario, SCRAPE_BLOCK_S)),
     };
-    for (let round = 0; round < rounds; round += 1) {
+    for (let round = 0; round < Number(values['scrape-rounds']); round += 1) {
       const found = {};
       for (const name of round % 2 === 0 ? ['quiet', 'busy'] : ['busy', 'quiet'])
         found[name] = await sides[name]();

@@ -5,17 +5,18 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { keepAwake } from './awake.mjs';
-import { capture, generatorWords } from './block.mjs';
+import { capture, generatorWords, pollWords } from './block.mjs';
 import { GENERATOR, MODELS } from './paths.mjs';
 import { pinned, startServer } from './servers.mjs';
-import { median } from './stats.mjs';
+import { calmP99Us, median } from './stats.mjs';
 
 const MIB = 1024 * 1024;
 const SPARE_FILES = 256;
+const SLOT_S = 0.1;
 
 /**
  * The options of such a script: `crowd` names the one that says how many others there are. Without --short the numbers of `usual`
- * are taken, with it those of `short`; both are `{ crowd, rounds, seconds }`.
+ * are taken, with it those of `short`; both are `{ crowd, phases, rounds, seconds }`; phases are not for all.
  */
 export function readOptions(crowd, usual, short) {
   const { values } = parseArgs({
@@ -23,6 +24,7 @@ export function readOptions(crowd, usual, short) {
       [crowd]: { type: 'string' },
       rate: { type: 'string', default: '2000' },
       watched: { type: 'string', default: '32' },
+      phases: { type: 'string' },
       rounds: { type: 'string' },
       'block-s': { type: 'string' },
       // 'all': not pinned.
@@ -36,6 +38,7 @@ export function readOptions(crowd, usual, short) {
   const preset = values.short ? short : usual;
   return {
     count: Number(values[crowd] ?? preset.crowd),
+    phases: Number(values.phases ?? preset.phases),
     rounds: Number(values.rounds ?? preset.rounds),
     serverCores: coresOf(values['server-cores']),
     outFile: values.out,
@@ -55,20 +58,22 @@ export function startMeasured(flags, cores, repository = MODELS) {
   );
 }
 
-/** One block of watched clients, open loop: { p50Us, p99Us, reasons }. */
+/** One block of watched clients, open loop: { p50Us, p99Us, calmP99Us, replies, reasons }. */
 export async function watchedBlock(server, request, { connections, ratePerS, seconds, cores }) {
   const words = ['--mode', 'poisson', '--rate', String(ratePerS), '--connections', String(connections)];
   words.push('--in-flight', '4', '--duration-s', String(seconds), '--warmup-s', '0.3');
+  words.push('--timeline-s', String(SLOT_S));
+  if (cores !== undefined) words.push(...pollWords('P1'));
   const side = { request, protocol: 'ws' };
   const endAwake = keepAwake();
   const text = await capture(pinned(cores, [GENERATOR, ...generatorWords(server, side, words)])).finally(
     endAwake,
   );
-  const { byStatus, replies, latency, reasons } = JSON.parse(text);
+  const { byStatus, replies, latency, reasons, timeline } = JSON.parse(text);
   if (!(byStatus['200'] === replies && replies > 0))
     throw new Error(`expected only answers with status 200, got ${JSON.stringify(byStatus)}: ${reasons}`);
   const at = (wanted) => latency.percentiles.find(({ percent }) => percent === wanted).us;
-  return { p50Us: at(50), p99Us: at(99), replies, reasons };
+  return { p50Us: at(50), p99Us: at(99), calmP99Us: calmP99Us(timeline), replies, reasons };
 }
 
 export function residentBytes(pid) {
