@@ -62,7 +62,7 @@ async function phase(crowded, bare) {
   for (let round = 0; round < rounds; round += 1) {
     const order = round % 2 === 0 ? [crowded, bare, bare, crowded] : [bare, crowded, crowded, bare];
     for (const server of order) {
-      const block = await watchedBlock(server, request, load);
+      const block = await watchedBlock(server, request, { ...load, polls: true });
       turns.push({ isCrowded: server === crowded, ...block });
     }
   }

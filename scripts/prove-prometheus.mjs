@@ -7,6 +7,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startServer } from '../bench/servers.mjs';
+import { testModels } from './setup/models.mjs';
 
 const LOAD_MS = 8000;
 const CLIENTS = 4;
@@ -54,6 +55,7 @@ async function load(url, untilMs) {
   return sent;
 }
 
+const model = join(testModels(), 'tiny');
 const folder = mkdtempSync(join(tmpdir(), 'sluice-prometheus-'));
 let server;
 let prometheus;
@@ -61,18 +63,12 @@ try {
   server = await startServer([
     'dist/cli/main.js',
     'serve',
-    'build/models/tiny',
+    model,
     '--port=0',
     '--admin-port=0',
     '--triton-metrics',
   ]);
-  const plain = await startServer([
-    'dist/cli/main.js',
-    'serve',
-    'build/models/tiny',
-    '--port=0',
-    '--admin-port=0',
-  ]);
+  const plain = await startServer(['dist/cli/main.js', 'serve', model, '--port=0', '--admin-port=0']);
   let page;
   try {
     await load(plain.url, Date.now() + 200);

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startServer } from '../bench/servers.mjs';
+import { testModels } from './setup/models.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-tritonclient-'));
 
@@ -22,7 +23,7 @@ try {
   server = await startServer([
     'dist/cli/main.js',
     'serve',
-    'build/models',
+    testModels(),
     '--port=0',
     '--admin-port=0',
     '--model-control=explicit',

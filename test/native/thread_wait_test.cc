@@ -40,7 +40,7 @@ TEST("a thread that shares a core has waited for as long as its clock went on wi
     rival.join();
     if (wait.Ns() == 0) return;  // a system that does not tell
     CHECK(waited_ns > 0);
-    CHECK(waited_ns <= without_ns);
+    CHECK(waited_ns <= without_ns + without_ns / 100);  // two clocks
   }).join();
 }
 

@@ -14,7 +14,8 @@ import { pause } from '../../bench/row-connection.mjs';
 import { MutantLane, readHello, readOutput } from './mutant-lane.mjs';
 import { MutantOracle } from './mutant-oracle.mjs';
 import { mutantsOf, renumber, validFrames } from './mutants.mjs';
-import { processFacts, report, ROOT, startServer } from './rig.mjs';
+import { testModels } from '../../scripts/setup/models.mjs';
+import { processFacts, report, startServer } from './rig.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -39,7 +40,8 @@ const MOST_GROWTH_MIB = 48;
 const folder = mkdtempSync(join(tmpdir(), 'sluice-mutants-'));
 const repository = join(folder, 'models');
 mkdirSync(repository);
-for (const name of MODELS) symlinkSync(join(ROOT, 'build/models', name), join(repository, name));
+const made = testModels();
+for (const name of MODELS) symlinkSync(join(made, name), join(repository, name));
 const server = await startServer(repository, ['--transport', values.transport, '--log-level', 'error']);
 const numbers = await readHello(server.port);
 const oracle = await MutantOracle.open(repository, numbers);
