@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { testModels } from '../scripts/setup/models.mjs';
 import { ROOT } from './paths.mjs';
 
 const WIDTH = 16;
@@ -12,7 +13,7 @@ const SLOW_MARK = -1004;
 export async function startFaultyServer() {
   const child = spawn(
     process.execPath,
-    [join(ROOT, 'bench/faulty-server.mjs'), join(ROOT, 'build/models'), '--inlineBudgetUs', '0'],
+    [join(ROOT, 'bench/faulty-server.mjs'), testModels(), '--inlineBudgetUs', '0'],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   const ended = once(child, 'exit').then(([exitCode]) => {

@@ -11,7 +11,7 @@ import { keepAwake } from './awake.mjs';
 import { addSubRow, startFaultyServer } from './faulty-add-sub.mjs';
 import { BENCH_BUILD, ROOT } from './paths.mjs';
 import { openConnection, pause } from './row-connection.mjs';
-import { median, ratioText } from './stats.mjs';
+import { median, mirroredRatios, ratioText } from './stats.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -102,20 +102,20 @@ async function turn(isHung) {
   return us;
 }
 
-const changes = [];
-const alike = [];
+const turns = [];
 const neighbourStatuses = {};
 for (let round = 0; round < Number(values.rounds); round += 1) {
   const order = round % 2 === 0 ? [false, true, true, false] : [true, false, false, true];
-  const us = [];
-  for (const isHung of order) us.push(await turn(isHung));
-  console.log(
-    `round ${round + 1}: ${us.map((one, at) => `${order[at] ? 'hung ' : ''}${one} us`).join(', ')}`,
-  );
-  for (const at of [0, 2]) changes.push(order[at] ? us[at] / us[at + 1] : us[at + 1] / us[at]);
-  alike.push(us[2] / us[1]);
+  for (const isHung of order) turns.push({ isHung, us: await turn(isHung) });
+  const texts = turns.slice(-order.length).map(({ isHung, us }) => `${isHung ? 'hung ' : ''}${us} us`);
+  console.log(`round ${round + 1}: ${texts.join(', ')}`);
 }
 
+const { changes, alike } = mirroredRatios(
+  turns,
+  ({ isHung }) => isHung,
+  ({ us }) => us,
+);
 const change = median(changes);
 console.log(
   `p99 of a neighbour at ${values.rate}/s, beside a hung run over without: x ${ratioText(changes, 2)}`,

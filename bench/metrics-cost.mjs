@@ -6,7 +6,7 @@
 // what is looked for, for as long as they live. The two turns with nothing of it tell what the machine does meanwhile.
 // Usage: node bench/metrics-cost.mjs [--only throughput,scrape] [--rounds 24] [--block-s 1] [--scrape-rounds 30]
 import { get } from 'node:http';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -17,6 +17,7 @@ import { BENCH_BUILD, MODELS } from './paths.mjs';
 import { ask, prepareRequest } from './requests.mjs';
 import { cpuUs, startServer } from './servers.mjs';
 import { median, ratioText, summary } from './stats.mjs';
+import { makeTwoVersions, NO_FATE, withFate } from './two-versions.mjs';
 
 const MODEL_COUNT = 50;
 const SCRAPE_MS = 1000;
@@ -95,15 +96,6 @@ function told(name, values, digits = 3) {
   console.log(`${name}: ${middle.toFixed(digits)} (${min.toFixed(digits)} .. ${max.toFixed(digits)})`);
 }
 
-function makeRolledOut() {
-  rmSync(ROLLED_OUT, { recursive: true, force: true });
-  const model = join(ROLLED_OUT, 'tiny');
-  mkdirSync(model, { recursive: true });
-  for (const version of ['1', '2'])
-    cpSync(join(MODELS, 'tiny', '1'), join(model, version), { recursive: true });
-  writeFileSync(join(model, 'rollout.json'), JSON.stringify(ALIASES));
-}
-
 async function setRollout({ metricsUrl }, rollout) {
   const url = new URL('/models/tiny/rollout', metricsUrl);
   const { etag } = await (await fetch(url)).json();
@@ -112,25 +104,22 @@ async function setRollout({ metricsUrl }, rollout) {
   if (!reply.ok) throw new Error(`expected the rollout to be taken, got ${await reply.text()}`);
 }
 
-/** What became of the samples of a turn's shadow. */
-async function shadowFate({ metricsUrl }) {
+/** Of the shadow of a turn. */
+async function shadowFacts({ metricsUrl }) {
   const { shadows } = await (await fetch(new URL('/shadow/tiny', metricsUrl))).json();
-  const { sampled, compared, dropped, apart } = shadows[0].facts;
-  return { sampled, compared, apart, dropped: Object.values(dropped).reduce((sum, count) => sum + count, 0) };
+  return shadows[0].facts;
 }
 
 async function costOfWatching(request) {
-  makeRolledOut();
+  makeTwoVersions(ROLLED_OUT, ALIASES);
   const server = await serve(ROLLED_OUT, WATCHED);
-  const total = { sampled: 0, compared: 0, apart: 0, dropped: 0 };
+  let total = NO_FATE;
   const turn = async (name) => {
     const { rollout, isScraped } = SIDES[name];
     await setRollout(server, rollout);
     const block = () => runBlock(server, { request, protocol: 'http' }, SCENARIO, blockS);
     const found = await (isScraped ? scraped(server, block) : block());
-    if (rollout.shadow !== undefined) {
-      for (const [key, count] of Object.entries(await shadowFate(server))) total[key] += count;
-    }
+    if (rollout.shadow !== undefined) total = withFate(total, await shadowFacts(server));
     return found;
   };
   const names = Object.keys(SIDES);

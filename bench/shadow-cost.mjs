@@ -11,16 +11,17 @@
  * sleeps, so that a shadow finds a core that is idle. A p99 of one block differs from the next by half for
  * no reason of ours: it takes many rounds to see a twentieth, and the bounds of the median tell whether they were enough.
  */
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { keepAwake } from './awake.mjs';
 import { capture, pollWords } from './block.mjs';
 import { buildAll } from './build.mjs';
-import { BENCH_BUILD, GENERATOR, MODELS } from './paths.mjs';
+import { BENCH_BUILD, GENERATOR } from './paths.mjs';
 import { prepareRequest } from './requests.mjs';
 import { pinned, startServer } from './servers.mjs';
-import { calmP99Us, median, ratioText } from './stats.mjs';
+import { calmP99Us, median, mirroredRatios, ratioText } from './stats.mjs';
+import { makeTwoVersions, NO_FATE, withFate } from './two-versions.mjs';
 
 const REPOSITORY = join(BENCH_BUILD, 'models-shadow');
 const { values } = parseArgs({
@@ -38,17 +39,6 @@ const GENERATOR_CORES = values.spread ? undefined : '1';
 const MOST_COST = 0.05;
 const SLOT_S = 0.05;
 const TURNS = [false, true, true, false];
-
-function makeRepository() {
-  rmSync(REPOSITORY, { recursive: true, force: true });
-  const model = join(REPOSITORY, 'tiny');
-  for (const version of ['1', '2']) {
-    mkdirSync(join(model, version), { recursive: true });
-    cpSync(join(MODELS, 'tiny', '1'), join(model, version), { recursive: true });
-  }
-  // What a rollout names is loaded.
-  writeFileSync(join(model, 'rollout.json'), JSON.stringify({ aliases: { stable: '1', next: '2' } }));
-}
 
 async function admin(server, method, body) {
   const response = await fetch(new URL('/shadow/tiny', server.metricsUrl), {
@@ -81,14 +71,6 @@ function memoryMiB(pid) {
   return { now: read('VmRSS'), most: read('VmHWM') };
 }
 
-/** Of one shadow: what became of the samples. */
-function fate(facts) {
-  const dropped = Object.values(facts.dropped).reduce((sum, count) => sum + count, 0);
-  const failed = Object.values(facts.skipped).reduce((sum, count) => sum + count, 0);
-  const { sampled, compared, waiting, apart } = facts;
-  return { sampled, compared, dropped, failed, waiting, apart };
-}
-
 async function turn(server, request, isShadowed, words) {
   await admin(server, 'PUT', { shadow: isShadowed ? [{ version: '2', of: '1' }] : [] });
   const result = await load(server, request, words);
@@ -97,17 +79,8 @@ async function turn(server, request, isShadowed, words) {
     perS: result.achievedPerS,
     p99Us: p99(result),
     calmP99Us: calmP99Us(result.timeline),
-    fate: shadow === undefined ? undefined : fate(shadow.facts),
+    facts: shadow?.facts,
   };
-}
-
-/** Each turn with the shadow over the one beside it without, of a round. */
-function costs(turns, key) {
-  return [turns.slice(0, 2), turns.slice(2)].map((pair) => {
-    const shadowed = pair.find(({ fate: found }) => found !== undefined);
-    const without = pair.find(({ fate: found }) => found === undefined);
-    return shadowed[key] / without[key];
-  });
 }
 
 function tell(name, ratios, limit = '') {
@@ -122,17 +95,17 @@ function told(name, ratios, isMet) {
 
 async function measure(server, request, words) {
   const before = memoryMiB(server.pid);
-  const rounds = [];
-  const total = { sampled: 0, compared: 0, dropped: 0, failed: 0, waiting: 0, apart: 0 };
+  const all = [];
+  let total = NO_FATE;
   for (let round = 0; round < Number(values.rounds); round += 1) {
     const turns = [];
     for (const isShadowed of TURNS)
       turns.push(await turn(server, request, round % 2 === 0 ? isShadowed : !isShadowed, words));
-    for (const { fate: found } of turns) for (const key of Object.keys(found ?? {})) total[key] += found[key];
-    rounds.push(turns);
+    for (const { facts } of turns) if (facts !== undefined) total = withFate(total, facts);
+    all.push(...turns);
     const each = turns.map(
       (one) =>
-        `${one.fate === undefined ? '' : 'shadow '}${Math.round(one.perS)}/s ` +
+        `${one.facts === undefined ? '' : 'shadow '}${Math.round(one.perS)}/s ` +
         `${one.p99Us.toFixed(0)} (${one.calmP99Us.toFixed(0)}) us`,
     );
     console.log(`  round ${round + 1}: ${each.join(', ')}`);
@@ -145,18 +118,22 @@ async function measure(server, request, words) {
   console.log(
     `  memory: ${before.now.toFixed(0)} MiB before, ${after.now.toFixed(0)} MiB after, ${after.most.toFixed(0)} MiB at most`,
   );
-  const of = (key) => rounds.flatMap((turns) => costs(turns, key));
-  const isFast = told('throughput, with over without', of('perS'), (ratio) => ratio >= 1 - MOST_COST);
+  const of = (key) =>
+    mirroredRatios(
+      all,
+      ({ facts }) => facts !== undefined,
+      (one) => one[key],
+    );
+  const isFast = told('throughput, with over without', of('perS').changes, (ratio) => ratio >= 1 - MOST_COST);
   const isPrompt = told(
     'p99 of slots, with over without',
-    of('calmP99Us'),
+    of('calmP99Us').changes,
     (ratio) => ratio <= 1 + MOST_COST,
   );
-  tell('p99 of turns, with over without', of('p99Us'));
-  const alike = (key) => rounds.map((turns) => turns[2][key] / turns[1][key]);
-  tell('throughput of two turns that are alike', alike('perS'));
-  tell('p99 of slots of two turns that are alike', alike('calmP99Us'));
-  tell('p99 of two turns that are alike', alike('p99Us'));
+  tell('p99 of turns, with over without', of('p99Us').changes);
+  tell('throughput of two turns that are alike', of('perS').alike);
+  tell('p99 of slots of two turns that are alike', of('calmP99Us').alike);
+  tell('p99 of two turns that are alike', of('p99Us').alike);
   return isFast && isPrompt && sampled > 0 && apart === 0 && failed === 0;
 }
 
@@ -179,7 +156,7 @@ async function phase(name, request) {
 }
 
 buildAll();
-makeRepository();
+makeTwoVersions(REPOSITORY, { aliases: { stable: '1', next: '2' } });
 const request = prepareRequest('tinyRaw');
 let isMet = true;
 for (const name of values.only.split(',')) {

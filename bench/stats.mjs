@@ -46,6 +46,24 @@ export function ratioText(ratios, digits) {
   return `${text(middle)}, 95 % bounds ${text(low)} .. ${text(high)} (${text(min)} .. ${text(max)})`;
 }
 
+/**
+ * Of rounds of four turns that are mirrored (with, without, without, with, or the other way round), one after the other: each turn
+ * with over the one beside it without, and the two middle turns, which are alike, over each other.
+ */
+export function mirroredRatios(turns, isWith, valueOf) {
+  const changes = [];
+  const alike = [];
+  for (let at = 0; at < turns.length; at += 4) {
+    const values = turns.slice(at, at + 4).map(valueOf);
+    for (const first of [0, 2]) {
+      const ratio = values[first] / values[first + 1];
+      changes.push(isWith(turns[at + first]) ? ratio : 1 / ratio);
+    }
+    alike.push(values[2] / values[1]);
+  }
+  return { changes, alike };
+}
+
 /** The rounds whose control rate lies within `most` of the median of all, and how many do not. */
 export function keepSteady(rounds, control, most = 0.15) {
   const middle = median(rounds.map((round) => round[control].rate));

@@ -15,13 +15,14 @@ import { ROOT } from './paths.mjs';
 import { prepareRequest } from './requests.mjs';
 import { pause } from './row-connection.mjs';
 import { pinned } from './servers.mjs';
-import { median, ratioText } from './stats.mjs';
+import { median, mirroredRatios, ratioText } from './stats.mjs';
 import {
   expectOpenFiles,
   metric,
   readOptions,
   residentBytes,
   startMeasured,
+  tellDistrusted,
   watchedBlock,
 } from './ws-load.mjs';
 
@@ -69,9 +70,6 @@ async function phase(crowded, bare) {
   return turns;
 }
 
-const pairs = (turns) => Array.from({ length: turns.length / 2 }, (_, at) => turns.slice(2 * at, 2 * at + 2));
-const of = (turns, isCrowded, key) => turns.find((turn) => turn.isCrowded === isCrowded)[key];
-
 expectOpenFiles(count);
 buildAll();
 const request = prepareRequest('tinyFrame');
@@ -92,20 +90,22 @@ try {
     const turns = await phase(crowded, bare);
     await closeIdle(crowded, child);
     child = undefined;
-    const ratios = pairs(turns).map((pair) => of(pair, true, 'calmP99Us') / of(pair, false, 'calmP99Us'));
+    const { changes, alike } = mirroredRatios(
+      turns,
+      ({ isCrowded }) => isCrowded,
+      ({ calmP99Us }) => calmP99Us,
+    );
     const text = (isCrowded, key) =>
       median(turns.filter((turn) => turn.isCrowded === isCrowded).map((turn) => turn[key])).toFixed(0);
     console.log(
       `phase ${at + 1}: p50 ${text(false, 'p50Us')} -> ${text(true, 'p50Us')} us, ` +
         `p99 ${text(false, 'p99Us')} -> ${text(true, 'p99Us')} us, ` +
-        `of slots ${text(false, 'calmP99Us')} -> ${text(true, 'calmP99Us')} us, x ${median(ratios).toFixed(3)}`,
+        `of slots ${text(false, 'calmP99Us')} -> ${text(true, 'calmP99Us')} us, x ${median(changes).toFixed(3)}`,
     );
-    found.push({ turns, ratio: median(ratios) });
+    found.push({ turns, ratio: median(changes), alike });
   }
-  const changes = pairs(found).map(([one, other]) => Math.sqrt(one.ratio * other.ratio));
-  // The middle turns of a round are alike: the same server in the same state.
-  const alike = found.flatMap(({ turns }) =>
-    pairs(pairs(turns)).map(([[, one], [other]]) => other.calmP99Us / one.calmP99Us),
+  const changes = found.flatMap(({ ratio }, at) =>
+    at % 2 === 1 ? [Math.sqrt(found[at - 1].ratio * ratio)] : [],
   );
   const isMet = median(changes) <= MOST_CHANGE;
   console.log(
@@ -114,10 +114,9 @@ try {
   console.log(
     `p99 of slots, with them over without: ${ratioText(changes, 3)}, target at most ${MOST_CHANGE}: ${isMet ? 'met' : 'MISSED'}`,
   );
+  const alike = found.flatMap((one) => one.alike);
   console.log(`p99 of slots of two turns that are alike: ${ratioText(alike, 3)}`);
-  const blocks = found.flatMap(({ turns }) => turns);
-  const distrusted = blocks.filter(({ reasons }) => reasons.length > 0).length;
-  console.log(`blocks that their generator calls not valid: ${distrusted} of ${blocks.length}`);
+  tellDistrusted(found.flatMap(({ turns }) => turns));
   const told = { machine: describeMachine(), count, load, bytesEach, changes, isMet, phases: found };
   if (outFile !== undefined) writeFileSync(outFile, `${JSON.stringify(told, null, 1)}\n`);
   process.exitCode = isMet ? 0 : 1;

@@ -8,7 +8,7 @@ import { keepAwake } from './awake.mjs';
 import { capture, generatorWords, pollWords } from './block.mjs';
 import { GENERATOR, MODELS } from './paths.mjs';
 import { pinned, startServer } from './servers.mjs';
-import { calmP99Us, median } from './stats.mjs';
+import { calmP99Us } from './stats.mjs';
 
 const MIB = 1024 * 1024;
 const SPARE_FILES = 256;
@@ -107,24 +107,7 @@ export async function metric(server, name, label = '') {
   return found === undefined ? 0 : Number(found.split(' ').at(-1));
 }
 
-/** Rows of `{ without, with }` blocks, as lines and as one ratio of the p99 of slots. */
-export function compareRounds(rounds, { most }) {
-  const ratios = rounds.map((round) => round.with.calmP99Us / round.without.calmP99Us);
-  for (const [index, { without, with: loaded }] of rounds.entries()) {
-    const us = ({ p50Us, p99Us, calmP99Us }) =>
-      `p50 ${p50Us.toFixed(0)} us, p99 ${p99Us.toFixed(0)} us, of slots ${calmP99Us.toFixed(0)} us`;
-    console.log(
-      `round ${index + 1}: without ${us(without)}; with ${us(loaded)}; x ${ratios[index].toFixed(3)}`,
-    );
-  }
-  const ratio = { median: median(ratios), least: Math.min(...ratios), most: Math.max(...ratios) };
-  const isMet = ratio.median <= most;
-  console.log(
-    `p99 of slots, with over without: ${ratio.median.toFixed(3)} (${ratio.least.toFixed(3)} - ${ratio.most.toFixed(3)}), ` +
-      `target at most ${most}: ${isMet ? 'met' : 'MISSED'}`,
-  );
-  const blocks = rounds.flatMap((round) => [round.without, round.with]);
+export function tellDistrusted(blocks) {
   const distrusted = blocks.filter(({ reasons }) => reasons.length > 0).length;
   console.log(`blocks that their generator calls not valid: ${distrusted} of ${blocks.length}`);
-  return { ratio, isMet };
 }

@@ -1,7 +1,7 @@
 /**
  * Takes a share of what comes, at random and repeatably: the same seed takes the same ones. Each is taken or not
- * independently of all others, so the number passed over between two is geometric: drawn once, the way of the many that are
- * passed over is a subtraction. Loop only.
+ * independently of all others, so the number passed over between two is geometric; as that is drawn at once, passing one over is
+ * a subtraction. Loop only.
  */
 export class Sampler {
   private readonly logOfRest: number;
